@@ -1,0 +1,210 @@
+/*
+ * Audit lines: key=value, keys and constants of ours, numbers, and values that passed decoding
+ * with every byte escaped that could be taken for something else.
+ *
+ * A line that cannot be written (closed or full stderr) does not end the session; the next one
+ * says how many were lost.
+ *
+ * May: write to stderr. Must not: print a byte of the peer's that was not decoded.
+ */
+#include "broker/audit.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/session.h"
+#include "common/log.h"
+
+struct line {
+	char buf[16384]; /* a line about OP_LINKS_MAX links, with room */
+	size_t len;
+};
+
+static unsigned long lost; /* lines since the last that was written */
+
+static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *format, ...)
+{
+	size_t room = sizeof(l->buf) - 1 - l->len; /* one for the newline */
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(l->buf + l->len, room, format, args);
+	va_end(args);
+	if (n > 0)
+		l->len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* A name, with everything but [A-Za-z0-9_.@+-] as \xHH: no blank, no '=', no ','. */
+static void add_name(struct line *l, const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    strchr("_.@+-", c))
+			add(l, "%c", c);
+		else
+			add(l, "\\x%02x", c);
+	}
+}
+
+void audit_format_time(int64_t seconds, char ret[20])
+{
+	int64_t days = seconds / 86400, rest = seconds % 86400;
+	/* Years that begin in March put the leap day at their end. 719468 days lie between
+	 * 0000-03-01 and 1970-01-01; 146097 are in 400 years. */
+	int64_t era_day = (days + 719468) % 146097;
+	int64_t year_of_era = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
+	int64_t year = year_of_era + (days + 719468) / 146097 * 400;
+	int64_t day = era_day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64_t march_month = (5 * day + 2) / 153;
+	int64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+	char buf[64];
+
+	if (month <= 2)
+		year++;
+	(void)snprintf(buf, sizeof(buf), "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month,
+		       (int)(day - (153 * march_month + 2) / 5 + 1), (int)(rest / 3600),
+		       (int)(rest / 60 % 60), (int)(rest % 60));
+	memcpy(ret, buf, 19);
+	ret[19] = '\0';
+}
+
+static void begin(struct line *l, const struct session *s)
+{
+	struct timespec now = { 0 };
+	char date[20];
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	audit_format_time(now.tv_sec, date);
+	l->len = 0;
+	add(l, "netcr-audit time=%s.%03dZ session=%08x uid=%u pid=%d req=%u", date,
+	    (int)(now.tv_nsec / 1000000), s->id, s->caller.uid, s->caller.pid, s->last_id);
+}
+
+static void end(struct line *l)
+{
+	size_t done = 0;
+
+	if (lost)
+		add(l, " lost=%lu", lost);
+	l->buf[l->len++] = '\n';
+	while (done < l->len) {
+		ssize_t n = write(STDERR_FILENO, l->buf + done, l->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			lost++;
+			return;
+		}
+		done += (size_t)n;
+	}
+	lost = 0;
+}
+
+static void add_mac(struct line *l, const struct link_spec *spec)
+{
+	const uint8_t *m = spec->address;
+
+	if (spec->has & LINK_HAS_ADDRESS)
+		add(l, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	else
+		add(l, "any");
+}
+
+static void add_parent_of(struct line *l, const struct link_args *link)
+{
+	add_name(l, link->parent);
+}
+
+static void add_name_of(struct line *l, const struct link_args *link)
+{
+	add_name(l, link->spec.name);
+}
+
+static void add_ifindex_of(struct line *l, const struct link_args *link)
+{
+	add(l, "%u", link->spec.ifindex);
+}
+
+static void add_mac_of(struct line *l, const struct link_args *link)
+{
+	add_mac(l, &link->spec);
+}
+
+static void add_mode_of(struct line *l, const struct link_args *link)
+{
+	add(l, "%s", link_mode_name(link->spec.mode));
+}
+
+/* One list a field, all in the order of the links. */
+static void add_links(struct line *l, const struct op_args *args, const struct reply *reply)
+{
+	static const struct {
+		const char *key;
+		void (*add)(struct line *l, const struct link_args *link);
+	} fields[] = {
+		{ "parent", add_parent_of }, { "name", add_name_of }, { "ifindex", add_ifindex_of },
+		{ "mac", add_mac_of },       { "mode", add_mode_of },
+	};
+	size_t made = 0;
+
+	for (size_t i = 0; i < reply->n_results; i++)
+		made += reply->results[i].error == 0;
+	add(l, " links=%zu made=%zu", args->link_create.n, made);
+	for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+		for (size_t i = 0; i < args->link_create.n; i++) {
+			if (i == 0)
+				add(l, " %s=", fields[f].key);
+			else
+				add(l, ",");
+			fields[f].add(l, &args->link_create.links[i]);
+		}
+	}
+}
+
+static const char *verdict_of(const struct audit_record *rec)
+{
+	if (rec->error == 0)
+		return "granted";
+	if (rec->stage == AUDIT_EXECUTE)
+		return "failed";
+	return rec->stage == AUDIT_POLICY ? "denied" : "invalid";
+}
+
+void audit_request(const struct session *s, const struct audit_record *rec)
+{
+	static const char *const stages[] = {
+		[AUDIT_MESSAGE] = "message",
+		[AUDIT_DECODE] = "decode",
+		[AUDIT_POLICY] = "policy",
+		[AUDIT_EXECUTE] = "execute",
+	};
+	static struct line l;
+	uint64_t target = s->target >= 0 ? s->target_id : rec->args->target_bind.id;
+
+	begin(&l, s);
+	add(&l, " op=%s", rec->op);
+	if (target)
+		add(&l, " netns=%llu", (unsigned long long)target);
+	if (rec->args->link_create.n)
+		add_links(&l, rec->args, rec->reply);
+	add(&l, " stage=%s verdict=%s errno=%s reason=\"%s\"", stages[rec->stage], verdict_of(rec),
+	    rec->error ? log_errname(-rec->error) : "0", rec->why);
+	end(&l);
+}
+
+void audit_violation(const struct session *s, const char *what)
+{
+	static struct line l;
+
+	begin(&l, s);
+	add(&l, " op=- stage=message verdict=violation errno=EPROTO reason=\"%s\"", what);
+	end(&l);
+}

@@ -1,0 +1,85 @@
+/* The ops: what each is given, and its three functions.
+ *
+ *   decode   pure: from the protobuf-c message to plain values, every range checked
+ *   judge    finds out the facts and asks policy; changes nothing
+ *   execute  acts
+ *
+ * decode returns 0; -EBADMSG if the peer broke the protocol; or another -errno, which is the
+ * answer, with a text in reply->text. execute returns 0 or the -errno of the answer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/policy.h"
+#include "common/link_msg.h"
+#include "common/nl.h"
+#include "netcr.pb-c.h"
+
+struct session;
+struct wire_msg;
+
+enum {
+	OP_LINKS_MAX = 128
+};
+
+struct link_args {
+	char parent[IFNAMSIZ];
+	uint32_t parent_ifindex; /* set by judge */
+	struct link_spec spec;
+};
+
+struct op_args {
+	struct {
+		uint32_t min, max;
+	} hello;
+	struct {
+		uint64_t id; /* set by judge */
+	} target_bind;
+	struct {
+		int32_t wanted;
+	} nsid_alloc;
+	struct {
+		size_t n;
+		struct link_args links[OP_LINKS_MAX];
+	} link_create;
+};
+
+struct link_result {
+	uint32_t error;
+	uint32_t ifindex;
+	char text[NL_TEXT_MAX];
+};
+
+/* What will be answered, in plain values. dispatch.c packs it. */
+struct reply {
+	char text[NL_TEXT_MAX];
+	uint32_t version; /* hello */
+	int32_t nsid;     /* nsid-alloc */
+	size_t n_results; /* link-create */
+	struct link_result results[OP_LINKS_MAX];
+};
+
+int hello_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
+struct verdict hello_judge(struct session *s, const struct wire_msg *msg, struct op_args *args);
+int hello_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+		  struct reply *reply);
+
+int target_bind_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
+struct verdict target_bind_judge(struct session *s, const struct wire_msg *msg,
+				 struct op_args *args);
+int target_bind_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+			struct reply *reply);
+
+int nsid_alloc_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
+struct verdict nsid_alloc_judge(struct session *s, const struct wire_msg *msg,
+				struct op_args *args);
+int nsid_alloc_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+		       struct reply *reply);
+
+int link_create_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
+struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
+				 struct op_args *args);
+int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+			struct reply *reply);

@@ -1,0 +1,52 @@
+/* One worker's session: on whose authority, in which phase, with which target. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/nsfd.h"
+#include "broker/policy.h"
+#include "common/nl.h"
+#include "common/wire.h"
+
+/* Phases are bits, so that the table of ops can name several. A session only moves on. */
+enum phase {
+	PHASE_NEW = 1 << 0,     /* nothing is known of the peer */
+	PHASE_GREETED = 1 << 1, /* a version is agreed */
+	PHASE_BOUND = 1 << 2,   /* a target is bound: all that follows is about it */
+};
+
+struct caller {
+	uid_t uid; /* fixed before anything is parsed */
+	pid_t pid; /* for the reader of the audit line; never used */
+};
+
+struct session {
+	uint32_t id; /* random, for the audit line */
+	enum phase phase;
+	uint32_t spent;   /* ops that may be asked once and were, by number */
+	uint32_t last_id; /* of the last request */
+	bool closing;     /* after this reply the session ends */
+
+	struct caller caller;
+	struct policy policy; /* const after the lock-down */
+	uid_t run_uid;        /* what the session process becomes, where it may change its uid */
+	gid_t run_gid;
+	struct nsfd_self self;
+	int landlock_abi;
+
+	int sock;            /* to the worker; owned */
+	struct nl_sock rtnl; /* of the broker's netns; owned */
+
+	int target;                 /* netns; owned; -1 before PHASE_BOUND */
+	struct nl_sock target_rtnl; /* the worker's socket; owned; fd -1 before PHASE_BOUND */
+	uint64_t target_id;
+};
+
+/* A session that owns nothing and may do nothing. */
+void session_init(struct session *s);
+
+/* Serve until the worker hangs up or breaks the protocol. Returns 0 or -errno; either way the
+ * session is over. Nothing is opened, allocated or forked from here on. */
+int session_run(struct session *s);

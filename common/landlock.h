@@ -1,0 +1,15 @@
+/* Landlock (landlock(7)): file system access by path, TCP, abstract sockets and signals. */
+#pragma once
+
+#include <stddef.h>
+
+/* A directory below which something stays allowed. */
+struct landlock_path {
+	int fd;     /* borrowed; O_PATH will do */
+	int writes; /* 0: files may be read and listed; 1: existing files may be written, too */
+};
+
+/* Deny this process, for good, all that the kernel's Landlock can deny, but for @paths.
+ * no_new_privs must be set. Returns the ABI version that is in force (1 and up), 0 where the
+ * kernel has no Landlock, or -errno. */
+int landlock_restrict(const struct landlock_path *paths, size_t n);

@@ -1,0 +1,2 @@
+#include "seccomp/rules.h"
+const struct seccomp_list worker_seccomp;
