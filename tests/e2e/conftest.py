@@ -1,0 +1,240 @@
+"""Whole-program tests: the real programs, real namespaces, real netlink. Run as root:
+
+    tests/run e2e [PYTEST ARGUMENT]...
+    NETCR_BUILD=/tmp/build /usr/bin/python3 -m pytest tests/e2e -k D4     (built already)
+
+What a test can ask for:
+
+    stage        directory that every user can read, with copies of netcr-broker, netcr-worker
+                 (where it is built), hostile.py and, in data/, of tests/data
+    broker       path of the copy of netcr-broker;  worker: of netcr-worker
+    user1, user2 ordinary users (namespaces.User)
+    host, lan    namespaces.Netns: the "host" with the parent par0, a veth whose other end par0p
+                 is in lan. Shared by all tests of a run: leave them as they are
+    own_host     a host with par0 of this test alone, to break
+    procs        namespaces.Procs of this test: what is started by it is ended with the test
+    container    container(user, subids=False): a new rootless container (namespaces.Container)
+    session      session(user=user1, host=host, options=…): a broker with a hostile worker
+                 (netcr_client.Session)
+    bound        (session, container) of user1, greeted and bound
+    unchanged    unchanged(container): a context in which neither host nor container may change
+
+A test that runs netcr-worker under the broker as an ordinary user:
+
+    def test_restore(host, user1, container, broker, worker, stage):
+        box = container(user1)
+        host.run(broker, "spawn", "--allow-parent", "par0", "--", worker, "restore",
+                 "-D", f"{stage}/data/macvlan-x1", "--pid", box.pid, env=user1.sudo_env())
+        assert box.links()["eth0"]["linkinfo"]["info_kind"] == "macvlan"
+
+With NETCR_TESTS_MUST_RUN=1 a test that would be skipped fails.
+"""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.dont_write_bytecode = True
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SOURCE = os.path.dirname(TESTS)
+sys.path.insert(0, os.path.join(TESTS, "lib"))
+
+import namespaces  # noqa: E402
+import netcr_client  # noqa: E402
+
+USERS = ("netcr-test1", "netcr-test2")
+MUST_RUN = os.environ.get("NETCR_TESTS_MUST_RUN", "0") not in ("", "0")
+
+
+# --- the run as a whole
+
+
+def build_dir():
+    build = os.environ.get("NETCR_BUILD")
+    if not build or not os.path.exists(os.path.join(build, "broker", "netcr-broker")):
+        raise pytest.UsageError("NETCR_BUILD must name a build directory; see tests/run")
+    return build
+
+
+def is_sanitized():
+    with open(os.path.join(build_dir(), "broker", "netcr-broker"), "rb") as f:
+        return b"__asan_init" in f.read()
+
+
+def pytest_configure():
+    build_dir()
+    if os.geteuid() != 0:
+        raise pytest.UsageError("these tests make namespaces and users: run them as root")
+    namespaces.become_subreaper()
+
+
+def pytest_collection_modifyitems(config, items):
+    if not is_sanitized():
+        return
+    out = [item for item in items if item.get_closest_marker("no_sanitizer")]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if MUST_RUN and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but every test must run: {call.excinfo.value}"
+
+
+# --- what there is once a run
+
+
+def copy_for_everyone(source, target):
+    """The checkout may be where other users cannot go; and its modes may be anybody's guess."""
+    if os.path.isdir(source):
+        shutil.copytree(source, target, copy_function=shutil.copyfile)
+        for parent, dirs, files in os.walk(target):
+            for name in dirs + files:
+                os.chmod(os.path.join(parent, name), 0o755 if name in dirs else 0o644)
+        os.chmod(target, 0o755)
+    else:
+        shutil.copyfile(source, target)
+        os.chmod(target, 0o755)
+
+
+def stage_parent():
+    """A directory on a file system on which file capabilities count."""
+    for path in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):
+        if path and not os.statvfs(path).f_flag & os.ST_NOSUID:
+            return path
+    raise pytest.UsageError("/tmp and /var/tmp are mounted nosuid: set TMPDIR")
+
+
+@pytest.fixture(scope="session")
+def stage():
+    path = tempfile.mkdtemp(prefix="netcr-e2e-", dir=stage_parent())
+    os.chmod(path, 0o755)
+    try:
+        for name in ("broker", "worker"):
+            binary = os.path.join(build_dir(), name, f"netcr-{name}")
+            if os.path.exists(binary):
+                copy_for_everyone(binary, os.path.join(path, f"netcr-{name}"))
+        copy_for_everyone(os.path.join(TESTS, "lib", "hostile.py"),
+                          os.path.join(path, "hostile.py"))
+        copy_for_everyone(os.path.join(TESTS, "data"), os.path.join(path, "data"))
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def broker(stage):
+    return os.path.join(stage, "netcr-broker")
+
+
+@pytest.fixture(scope="session")
+def worker(stage):
+    return os.path.join(stage, "netcr-worker")
+
+
+@pytest.fixture(scope="session")
+def pb():
+    """The protocol's messages, generated from netcr.proto."""
+    with tempfile.TemporaryDirectory(prefix="netcr-pb-") as directory:
+        yield netcr_client.load_proto(os.path.join(SOURCE, "proto", "netcr.proto"), directory)
+
+
+def find_user(name):
+    try:
+        return namespaces.User(name)
+    except KeyError:
+        return pytest.skip(f"there is no user {name}: `tests/run setup` makes it")
+
+
+@pytest.fixture(scope="session")
+def user1():
+    return find_user(USERS[0])
+
+
+@pytest.fixture(scope="session")
+def user2():
+    return find_user(USERS[1])
+
+
+@pytest.fixture(scope="session")
+def run_procs():
+    with namespaces.Procs() as procs:
+        yield procs
+
+
+@pytest.fixture(scope="session")
+def lan(run_procs):
+    return namespaces.Netns(run_procs)
+
+
+@pytest.fixture(scope="session")
+def host(run_procs, lan):
+    ns = namespaces.Netns(run_procs)
+    namespaces.connect(ns, lan)
+    return ns
+
+
+# --- what each test has for itself
+
+
+@pytest.fixture
+def procs():
+    with namespaces.Procs() as procs:
+        yield procs
+
+
+@pytest.fixture
+def own_host(procs):
+    ns, peer = namespaces.Netns(procs), namespaces.Netns(procs)
+    namespaces.connect(ns, peer)
+    return ns
+
+
+@pytest.fixture
+def container(procs):
+    return lambda user, **kwargs: namespaces.Container(procs, user, **kwargs)
+
+
+@pytest.fixture
+def session(procs, broker, host, user1, pb):
+    def start(**kwargs):
+        args = {"broker": broker, "host": host, "user": user1} | kwargs
+        return netcr_client.Session(procs, **args)
+    return start
+
+
+@pytest.fixture
+def bound(session, container, user1):
+    box = container(user1)
+    return session().ready(box), box
+
+
+@pytest.fixture
+def unchanged(host):
+    @contextlib.contextmanager
+    def check(*others):
+        namespaces_ = (host, *others)
+        before = [ns.links() for ns in namespaces_]
+        yield
+        assert [ns.links() for ns in namespaces_] == before
+    return check
+
+
+@pytest.fixture(scope="session")
+def run_broker(broker, host):
+    """run_broker(args..., env=..., prefix=...): netcr-broker in host, to its end."""
+    def run(*args, prefix=(), where=host, **kwargs):
+        kwargs.setdefault("capture_output", True)
+        kwargs.setdefault("text", True)
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(where.argv(*prefix, broker, *args), timeout=60, check=False,
+                              **kwargs)
+    return run
