@@ -190,7 +190,7 @@ static void encoded_bytes_are_the_expected(void **state)
 	union {
 		struct nlmsghdr nlh;
 		uint8_t buf[LINK_MSG_MAX];
-	} have;
+	} have = { 0 };
 	int r;
 
 	(void)state;
@@ -291,13 +291,13 @@ static void encoder_stays_within_its_buffer(void **state)
 	union {
 		struct nlmsghdr nlh;
 		uint8_t buf[LINK_MSG_MAX];
-	} whole;
+	} whole = { 0 };
 	int need = link_msg_encode(&spec, &place, whole.buf, sizeof(whole));
 
 	(void)state;
 	assert_true(need > 0);
 	for (size_t size = 0; size <= (size_t)need; size++) {
-		uint8_t *block = malloc(size);
+		uint8_t *block = calloc(1, size);
 		int r = link_msg_encode(&spec, &place, block, size);
 
 		assert_int_equal(r, size == (size_t)need ? need : -EMSGSIZE);
