@@ -4,7 +4,7 @@
 SECURITY.md has a row for every rule of seccomp/broker_rules.c, for every op of
 broker/dispatch.c (with its phase, its number of descriptors and whether it comes once) and for
 every step of broker/lockdown.c, in their order; and no others. docs/protocol.md has a heading
-for every op, and says the ranges of common/link_msg.c.
+for every op, and says the ranges of common/link_msg.c. docs/audit.md has every reason.
 """
 
 import re
@@ -106,4 +106,19 @@ def check_protocol():
             yield f"docs/protocol.md: {attr} is {low}..{high} in the code, and '{listed.get(attr, '')}' there"
 
 
-tree.finish([*check_security(), *check_protocol()])
+def check_audit():
+    text = tree.read("docs/audit.md")
+    # What can stand behind reason="...": verdicts and violations, all of them literals.
+    statement = re.compile(r"(?:\brefuse\(|\bdenied\(|\bwhy = |\baudit_violation\(s, )(\"|req )[^;]*")
+    found = set()
+    for path in tree.files(".c", under=("broker",)):
+        for m in statement.finditer(tree.read(path)):
+            found |= set(re.findall(r"\"([^\"]*)\"", m.group()))
+    listed = set(re.findall(r"^\| `([^`]+)` \| (?:granted|denied|invalid|violation)", text, re.M))
+    for reason in sorted(found - listed):
+        yield f"docs/audit.md: the reason '{reason}' is not listed"
+    for reason in sorted(listed - found):
+        yield f"docs/audit.md: the reason '{reason}' is not in the code"
+
+
+tree.finish([*check_security(), *check_protocol(), *check_audit()])

@@ -16,7 +16,7 @@ import tree
 
 DOCUMENT = "docs/threat-model.md"
 ID = r"[FPDNLQIEXK][0-9]{1,2}"
-IN_TEST = re.compile(rf"\b(?:test_)?((?:{ID}_)+)[A-Za-z0-9]")
+IN_TEST = re.compile(rf"\b(?:test_)?((?:{ID}_)+)[a-z]")
 ROW = re.compile(rf"^\| ({ID}) \|(.*)\|([^|]*)\|$")
 REASON = "No test: "
 
