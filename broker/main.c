@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "broker/caller.h"
-#include "broker/exit.h"
 #include "broker/policy.h"
 #include "broker/spawn.h"
+#include "common/exit.h"
 #include "common/fd.h"
 #include "common/link_msg.h"
 #include "common/log.h"
@@ -123,13 +123,13 @@ static int run_spawn(int argc, char *argv[])
 	missing = caller_check_privilege();
 	if (missing) {
 		log_err("cannot start: %s", missing);
-		return EXIT_PRIVILEGE_;
+		return EXIT_REFUSED;
 	}
 	if (caller_find(&invoker) < 0) {
 		log_err("cannot tell who is asking: SUDO_UID and SUDO_GID make no sense, or the "
 			"uid "
 			"is one that stands for nobody");
-		return EXIT_PRIVILEGE_;
+		return EXIT_REFUSED;
 	}
 	policy_init(&policy);
 	r = parse_spawn(argc, argv, &policy);
@@ -137,7 +137,7 @@ static int run_spawn(int argc, char *argv[])
 		return r;
 	if (policy.n_parents && invoker.by_file_caps) {
 		log_err("--allow-parent is not for users whose privilege comes with the file");
-		return EXIT_PRIVILEGE_;
+		return EXIT_REFUSED;
 	}
 	if (!policy.n_parents)
 		log_warn("nothing is allowed: there is no --allow-parent");

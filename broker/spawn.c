@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 #include "broker/caller.h"
-#include "broker/exit.h"
 #include "broker/lockdown.h"
 #include "broker/session.h"
 #include "common/cleanup.h"
+#include "common/exit.h"
 #include "common/log.h"
 #include "common/wire.h"
 
@@ -171,7 +171,7 @@ static int become_command(const struct invoker *invoker, int sock, char *const a
 		return EXIT_OS_;
 	(void)execvp(argv[0], argv);
 	log_err("cannot run %s: %s", argv[0], strerror(errno));
-	return errno == ENOENT ? EXIT_NOT_FOUND_ : EXIT_NOT_EXECUTABLE_;
+	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
 int spawn(const struct invoker *invoker, const struct policy *policy, char *const argv[])

@@ -35,11 +35,10 @@ int nl_open(int *ret_fd)
 	return 0;
 }
 
-static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *request)
+static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *first, size_t size)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)request,
-			     .iov_len = request->nlmsg_len };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)first, .iov_len = size };
 	struct msghdr hdr = {
 		.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1
 	};
@@ -50,7 +49,7 @@ static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *request)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	return (size_t)n == request->nlmsg_len ? 0 : -EIO;
+	return (size_t)n == size ? 0 : -EIO;
 }
 
 /* One datagram from the kernel. Returns its length (>0), 0 for one to pass over, or -errno. */
@@ -145,6 +144,27 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 	return 0;
 }
 
+/* Read until the ack or the end of the dump of the request that was sent last. */
+static int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
+{
+	while (!answer->ended) {
+		ssize_t n = nl_recv(nl);
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(void *)nl->buf;
+		int left = (int)n;
+
+		if (n < 0)
+			return (int)n;
+		while (!answer->ended && mnl_nlmsg_ok(nlh, left)) {
+			int r = nl_one(nl, nlh, answer);
+
+			if (r < 0)
+				return r;
+			nlh = mnl_nlmsg_next(nlh, &left);
+		}
+	}
+	return answer->result;
+}
+
 int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *data,
 	    char ret_text[NL_TEXT_MAX])
 {
@@ -153,23 +173,21 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 	ret_text[0] = '\0';
 	request->nlmsg_seq = ++nl->seq;
-	r = nl_send(nl, request);
-	if (r < 0)
-		return r;
+	r = nl_send(nl, request, request->nlmsg_len);
+	return r < 0 ? r : nl_read_answer(nl, &answer);
+}
 
-	while (!answer.ended) {
-		ssize_t n = nl_recv(nl);
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(void *)nl->buf;
-		int left = (int)n;
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+		 char ret_text[NL_TEXT_MAX])
+{
+	struct nl_answer answer = { .text = ret_text };
+	struct nlmsghdr *nlh = first;
+	int left = (int)size, r;
 
-		if (n < 0)
-			return (int)n;
-		while (!answer.ended && mnl_nlmsg_ok(nlh, left)) {
-			r = nl_one(nl, nlh, &answer);
-			if (r < 0)
-				return r;
-			nlh = mnl_nlmsg_next(nlh, &left);
-		}
-	}
-	return answer.result;
+	ret_text[0] = '\0';
+	nl->seq++;
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		nlh->nlmsg_seq = nl->seq;
+	r = nl_send(nl, first, size);
+	return r < 0 ? r : nl_read_answer(nl, &answer);
 }

@@ -1,0 +1,325 @@
+/*
+ * Taking the steps. A step that fails notes the error, with the link it is about; what was done
+ * by then is undone by apply(), in one place.
+ *
+ * May: change the target, ask the broker. Must not: fork, or go on after a failure.
+ */
+#include "worker/apply.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "worker/broker_client.h"
+#include "worker/links.h"
+#include "worker/plan.h"
+#include "worker/report.h"
+#include "worker/target.h"
+#include "worker/undo.h"
+#include "worker/verify.h"
+
+struct applying {
+	const struct plan *plan;
+	struct target *target;
+	struct broker *broker;
+	struct report *report;
+	struct undo undo;
+	struct link_list links; /* of the target, after all were made */
+	bool has_links;
+	size_t missing; /* sysctls that this kernel does not have */
+};
+
+/* --- what errors mean --- */
+
+static const struct {
+	int error;
+	const char *hint;
+} make_hints[] = {
+	{ -EADDRINUSE, "the parent or another macvlan on it has this address, and is up" },
+	{ -EEXIST, "the target has a link of this name or index by now" },
+	{ -ENODEV, "the parent is not there any more" },
+	{ -EINVAL, "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
+	{ -EOPNOTSUPP, "this kernel has no macvlan; load the module" },
+	{ -EPERM, "the broker refuses it; its audit log has the reason" },
+};
+
+static const char *hint_of(int error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(make_hints); i++) {
+		if (make_hints[i].error == error)
+			return make_hints[i].hint;
+	}
+	return "";
+}
+
+static int fail_make(const struct applying *a, const struct plan_link *link, int error,
+		     const char *text)
+{
+	return report_fail(a->report, error == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
+			   "%s: record %zu: cannot make macvlan %s on %s: %s%s%s%s%s%s",
+			   link->at.file, link->at.record, link->dev->name, link->parent,
+			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
+			   *hint_of(error) ? ": " : "", hint_of(error));
+}
+
+static int fail_sysctl(const struct applying *a, const struct sysctl_set *set,
+		       const struct sysctl_failure *failure, int error)
+{
+	return report_fail(a->report, EXIT_UNDONE, "cannot set net/%s/%s: %s", set->dir,
+			   failure->name,
+			   failure->wrote ? "the kernel took another value" : strerror(-error));
+}
+
+/* --- the steps --- */
+
+static int write_set(struct applying *a, const struct sysctl_set *set,
+		     const struct sysctl_set *defaults)
+{
+	struct sysctl_failure failure;
+	int r;
+
+	r = sysctl_set_write(a->target->sysctls, set, defaults, &a->missing, &failure);
+	return r < 0 ? fail_sysctl(a, set, &failure, r) : 0;
+}
+
+static int apply_clear(struct applying *a, const struct step *step)
+{
+	char text[NL_TEXT_MAX];
+	int r;
+
+	(void)step;
+	r = links_delete_group(&a->target->nl, PLAN_GROUP, text);
+	if (r < 0)
+		return report_fail(a->report, EXIT_UNDONE,
+				   "cannot delete the links of an interrupted restore: %s %s",
+				   log_errname(-r), text);
+	report_warn(a->report, "links that an interrupted restore had left were deleted");
+	return 0;
+}
+
+static int apply_sysctls(struct applying *a, const struct step *step)
+{
+	return write_set(a, &a->plan->sets[step->first], /* defaults= */ NULL);
+}
+
+static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text[NL_TEXT_MAX])
+{
+	int32_t got;
+	int r;
+
+	if (!nsid->of_host)
+		return links_set_nsid(&a->target->nl, a->target->netns, nsid->nsid, text);
+	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
+	memcpy(text, a->broker->text, NL_TEXT_MAX);
+	return r;
+}
+
+/* The id of a namespace that is dying stays taken until it is gone, for up to a third of a
+ * second (cleanup_net() in net/core/net_namespace.c). */
+static int apply_nsid(struct applying *a, const struct step *step)
+{
+	enum {
+		TRIES = 25
+	};
+	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
+	const struct plan_nsid *nsid = &a->plan->nsids[step->first];
+	char text[NL_TEXT_MAX] = "";
+	int r = -EEXIST;
+
+	for (int i = 0; i < TRIES && r == -EEXIST; i++) {
+		if (i > 0)
+			(void)nanosleep(&pause, NULL);
+		r = give_nsid(a, nsid, text);
+	}
+	if (r < 0)
+		return report_fail(a->report, r == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
+				   "cannot give the %s network namespace the nsid %d: %s%s%s",
+				   nsid->of_host ? "broker's" : "target's own", nsid->nsid,
+				   log_errname(-r), *text ? " " : "", text);
+	a->undo.gave_nsids = true;
+	return 0;
+}
+
+static int apply_make(struct applying *a, const struct step *step)
+{
+	struct broker_link links[BROKER_LINKS_MAX];
+	struct broker_result results[BROKER_LINKS_MAX];
+	const struct plan_link *first = &a->plan->links[step->first];
+	int r;
+
+	for (size_t i = 0; i < step->n; i++)
+		links[i] = (struct broker_link){ first[i].parent, &first[i].spec };
+	r = broker_link_create(a->broker, links, step->n, results);
+	if (r == 0)
+		return 0;
+	if (a->broker->ended)
+		return report_fail(a->report, EXIT_UNDONE,
+				   "%s: record %zu: while macvlan %s%s was "
+				   "made: %s",
+				   first->at.file, first->at.record, first->dev->name,
+				   step->n > 1 ? " or one of those after it" : "", a->broker->text);
+	for (size_t i = 0; i < step->n; i++) {
+		if (results[i].error && results[i].error != -ECANCELED)
+			return fail_make(a, &first[i], results[i].error, results[i].text);
+	}
+	return fail_make(a, first, r, a->broker->text);
+}
+
+/* The state of the links is read once, when all are there. */
+static const struct link_state *state_of(struct applying *a, const struct plan_link *link)
+{
+	const struct link_state *state = NULL;
+	int r = 0;
+
+	if (!a->has_links)
+		r = links_get(&a->target->nl, &a->links);
+	a->has_links = r == 0;
+	if (r == 0)
+		state = links_find_index(&a->links, link->dev->ifindex);
+	if (!state)
+		(void)report_fail(a->report, EXIT_UNDONE, "link %s cannot be read back: %s",
+				  link->dev->name, r < 0 ? strerror(-r) : "it is not there");
+	return state;
+}
+
+static int apply_settle(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	const uint32_t flags = link->dev->flags & LINKS_SETTABLE;
+	const struct link_state *state = state_of(a, link);
+	struct link_change change = { 0 };
+	char text[NL_TEXT_MAX];
+	int r;
+
+	if (!state)
+		return EXIT_UNDONE;
+	if ((state->flags & LINKS_SETTABLE) != flags)
+		change.flags = &flags;
+	if (state->mtu != link->dev->mtu)
+		change.mtu = &link->dev->mtu;
+	if (!change.flags && !change.mtu)
+		return 0;
+	r = links_change(&a->target->nl, link->dev->ifindex, &change, text);
+	if (r < 0)
+		return report_fail(a->report, EXIT_UNDONE,
+				   "%s: record %zu: cannot bring flags and MTU of %s to %#x and "
+				   "%u: %s %s",
+				   link->at.file, link->at.record, link->dev->name, flags,
+				   link->dev->mtu, log_errname(-r), text);
+	return 0;
+}
+
+static int apply_link_sysctls(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	const bool made = link->maker != MAKER_THERE;
+	int status;
+
+	status = write_set(a, &link->conf4, made ? a->plan->default4 : NULL);
+	return status ? status : write_set(a, &link->conf6, made ? a->plan->default6 : NULL);
+}
+
+static int apply_verify(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return verify(a->plan, a->target, a->report);
+}
+
+static int apply_release(struct applying *a, const struct step *step)
+{
+	_cleanup_free_ uint32_t *indexes = calloc(a->plan->n_links + 1, sizeof(*indexes));
+	char text[NL_TEXT_MAX], ignored[NL_TEXT_MAX];
+	size_t n = 0;
+	int r;
+
+	(void)step;
+	if (!indexes)
+		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
+	for (size_t i = 0; i < a->plan->n_links; i++) {
+		if (a->plan->links[i].maker != MAKER_THERE)
+			indexes[n++] = a->plan->links[i].dev->ifindex;
+	}
+	r = links_set_group(&a->target->nl, indexes, n, /* group= */ 0, text);
+	if (r == 0)
+		return 0;
+	/* The way back goes by the group. */
+	(void)links_set_group(&a->target->nl, indexes, n, PLAN_GROUP, ignored);
+	return report_fail(a->report, EXIT_UNDONE,
+			   "cannot release the links from the group of unfinished ones: %s %s",
+			   log_errname(-r), text);
+}
+
+static int (*const takers[])(struct applying *a, const struct step *step) = {
+	[STEP_CLEAR] = apply_clear,   [STEP_SYSCTLS] = apply_sysctls,
+	[STEP_NSID] = apply_nsid,     [STEP_MAKE] = apply_make,
+	[STEP_SETTLE] = apply_settle, [STEP_LINK_SYSCTLS] = apply_link_sysctls,
+	[STEP_VERIFY] = apply_verify, [STEP_RELEASE] = apply_release,
+};
+
+/* --- all of them --- */
+
+static void signals_to_heed(sigset_t *ret)
+{
+	(void)sigemptyset(ret);
+	(void)sigaddset(ret, SIGINT);
+	(void)sigaddset(ret, SIGTERM);
+	(void)sigaddset(ret, SIGHUP);
+}
+
+static int check_signals(struct report *report)
+{
+	static const int heeded[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t pending;
+
+	if (sigpending(&pending) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(heeded); i++) {
+		if (sigismember(&pending, heeded[i]) == 1)
+			return report_fail(report, EXIT_UNDONE, "interrupted by SIG%s",
+					   sigabbrev_np(heeded[i]));
+	}
+	return 0;
+}
+
+static int take_steps(struct applying *a)
+{
+	int status = 0;
+
+	for (size_t i = 0; !status && i < a->plan->n_steps; i++) {
+		const struct step *step = &a->plan->steps[i];
+
+		status = check_signals(a->report);
+		if (!status)
+			status = takers[step->type](a, step);
+	}
+	return status;
+}
+
+int apply(const struct plan *plan, struct target *target, struct broker *broker,
+	  struct report *report)
+{
+	struct applying a = { .plan = plan, .target = target, .broker = broker, .report = report };
+	sigset_t heeded;
+	int status;
+
+	status = undo_remember(&a.undo, target, report);
+	if (!status) {
+		/* They stay blocked: after the last step there is nothing to interrupt. */
+		signals_to_heed(&heeded);
+		(void)sigprocmask(SIG_BLOCK, &heeded, NULL);
+		status = take_steps(&a);
+		if (status && !undo_run(&a.undo, target, report)) {
+			report->status = EXIT_LEFT;
+			status = EXIT_LEFT;
+		}
+	}
+	if (!status && a.missing)
+		report_warn(report, "%zu sysctls of the images are not in this kernel", a.missing);
+	undo_fini(&a.undo);
+	links_fini(&a.links);
+	return status;
+}

@@ -1,0 +1,7 @@
+/* The commands of the worker. Each gets its argv, of which argv[0] is its name, and returns the
+ * exit status of the program. */
+#pragma once
+
+int cmd_restore(int argc, char *argv[]);
+int cmd_show(int argc, char *argv[]);
+int cmd_check(int argc, char *argv[]);

@@ -1,0 +1,15 @@
+/* The worker's own confinement, before it reads a byte of an image: what it reads may be made
+ * to take it over, and then it should be worth little. */
+#pragma once
+
+struct report;
+
+struct confine_args {
+	int image_dir; /* borrowed; what is below it stays readable; -1: nothing */
+	int sysctls;   /* borrowed; what is below it stays readable and writable; -1: nothing */
+};
+
+/* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are
+ * sysctls to write, and nothing else; no_new_privs; Landlock; the worker's system calls only.
+ * For good. Returns 0 or an exit status. */
+int confine(const struct confine_args *args, struct report *report);

@@ -1,0 +1,43 @@
+/* The kinds of link that the images know: one row a kind, and one file for each that netcr
+ * restores. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "criu/netdev.pb-c.h"
+
+struct externals;
+struct plan_link;
+struct report;
+
+/* Where an entry stands, for messages. */
+struct entry_place {
+	const char *file;
+	size_t record; /* from 1 */
+};
+
+enum {
+	LINK_DETAIL_MAX = 160
+};
+
+struct link_kind {
+	Img__LinkType type;
+	const char *name;
+	/* Check what is the kind's own in @dev: what every link has was checked. Returns 0, or
+	 * EXIT_IMAGE with place and name of the link. */
+	int (*check)(const Img__NetDevice *dev, const struct entry_place *at,
+		     struct report *report);
+	/* Say how the link comes about: fill in link->maker, and for the broker parent and spec.
+	 * Returns 0 or an exit status. NULL: this version cannot restore the kind. */
+	int (*plan)(struct plan_link *link, struct externals *externals, struct report *report);
+	/* What is the kind's own, for people and as JSON members. Either may be NULL. */
+	void (*show)(const Img__NetDevice *dev, char ret[LINK_DETAIL_MAX]);
+	int (*json)(const Img__NetDevice *dev, json_t *object);
+};
+
+extern const struct link_kind link_kind_loopback;
+extern const struct link_kind link_kind_macvlan;
+
+/* The row of @type, or NULL. */
+const struct link_kind *link_kind_find(Img__LinkType type);

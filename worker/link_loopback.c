@@ -1,0 +1,34 @@
+/*
+ * lo: every netns has it, with index 1; its flags, its MTU and its sysctls are set.
+ */
+#include <string.h>
+
+#include "worker/link_kind.h"
+#include "worker/plan.h"
+#include "worker/report.h"
+
+static int check_loopback(const Img__NetDevice *dev, const struct entry_place *at,
+			  struct report *report)
+{
+	if (strcmp(dev->name, "lo") != 0 || dev->ifindex != 1)
+		return report_fail(report, EXIT_IMAGE,
+				   "%s: record %zu: a loopback is named lo and has index 1, not %s "
+				   "and %u",
+				   at->file, at->record, dev->name, dev->ifindex);
+	return 0;
+}
+
+static int plan_loopback(struct plan_link *link, struct externals *externals, struct report *report)
+{
+	(void)externals;
+	(void)report;
+	link->maker = MAKER_THERE;
+	return 0;
+}
+
+const struct link_kind link_kind_loopback = {
+	.type = IMG__LINK_TYPE__LOOPBACK,
+	.name = "loopback",
+	.check = check_loopback,
+	.plan = plan_loopback,
+};

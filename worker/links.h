@@ -1,0 +1,62 @@
+/* The links of the target as its kernel has them, and the changes that are made to links that
+ * exist: all over the worker's own socket in the target, in its own right. */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/nl.h"
+
+struct link_state {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	char kind[16]; /* "" for a device that is no rtnl link kind, such as lo */
+	uint32_t flags, mtu, group;
+	uint8_t address[6];
+	bool has_address; /* of six bytes */
+	uint32_t macvlan_mode;
+	uint16_t macvlan_flags;
+};
+
+struct link_list {
+	struct link_state *links; /* owned; in the order of their indexes */
+	size_t n;
+};
+
+/* IFF_* that can be set from user space (dev_change_flags() in net/core/dev.c). */
+#define LINKS_SETTABLE                                                              \
+	((uint32_t)(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | \
+		    IFF_MULTICAST | IFF_PORTSEL | IFF_AUTOMEDIA | IFF_ALLMULTI | IFF_PROMISC))
+
+void links_fini(struct link_list *list);
+
+/* All links of the netns of @nl. Returns 0 or -errno. */
+int links_get(struct nl_sock *nl, struct link_list *ret);
+
+/* NULL where there is none. Borrowed from @list. */
+const struct link_state *links_find_name(const struct link_list *list, const char *name);
+const struct link_state *links_find_index(const struct link_list *list, uint32_t ifindex);
+
+/* What is changed of link @ifindex; a NULL is left as it is. */
+struct link_change {
+	const uint32_t *flags; /* within LINKS_SETTABLE: all of them, set or cleared */
+	const uint32_t *mtu;
+};
+
+/* Returns 0 or the kernel's -errno with its text. */
+int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change *change,
+		 char ret_text[NL_TEXT_MAX]);
+
+/* Put the @n links with @indexes into @group, so that a signal finds all or none of them moved
+ * (nl_talk_many()). Returns 0 or -errno; some may have been moved after an error. */
+int links_set_group(struct nl_sock *nl, const uint32_t *indexes, size_t n, uint32_t group,
+		    char ret_text[NL_TEXT_MAX]);
+
+/* Delete every link of @group at once, which must not be 0. None being there is success. */
+int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT_MAX]);
+
+/* Give the netns behind @netns_fd (borrowed) the id @nsid in the netns of @nl. That it has this
+ * id already is success. Returns 0 or -errno. */
+int links_set_nsid(struct nl_sock *nl, int netns_fd, int32_t nsid, char ret_text[NL_TEXT_MAX]);

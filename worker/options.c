@@ -1,0 +1,155 @@
+/*
+ * argv to struct options. Nothing is opened here.
+ */
+#include "worker/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "worker/report.h"
+
+static const struct option long_options[] = {
+	{ "images-dir", required_argument, NULL, 'D' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "netns", required_argument, NULL, 'n' },
+	{ "userns", required_argument, NULL, 'u' },
+	{ "ns-id", required_argument, NULL, 'i' },
+	{ "external", required_argument, NULL, 'e' },
+	{ "broker", required_argument, NULL, 'b' },
+	{ "dry-run", no_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Which set an option belongs to. */
+static unsigned int set_of(int c)
+{
+	static const struct {
+		int c;
+		unsigned int set;
+	} sets[] = {
+		{ 'D', OPTION_IMAGES }, { 'p', OPTION_TARGET },  { 'n', OPTION_TARGET },
+		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },   { 'e', OPTION_EXTERNAL },
+		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN }, { 'j', OPTION_JSON },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		if (sets[i].c == c)
+			return sets[i].set;
+	}
+	return 0;
+}
+
+static int parse_number(const char *what, const char *text, long max, long *ret,
+			struct report *report)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtol(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || *ret < 1 || *ret > max)
+		return report_fail(report, EXIT_USAGE_, "%s %s: not a number within 1..%ld", what,
+				   text, max);
+	return 0;
+}
+
+static int take(int c, struct options *options, struct report *report)
+{
+	long number;
+	int status = 0;
+
+	switch (c) {
+	case 'D':
+		options->images = optarg;
+		break;
+	case 'p':
+		status = parse_number("--pid", optarg, INT32_MAX, &number, report);
+		options->target.pid = status ? 0 : (pid_t)number;
+		break;
+	case 'n':
+		options->target.netns = optarg;
+		break;
+	case 'u':
+		options->target.userns = optarg;
+		break;
+	case 'i':
+		status = parse_number("--ns-id", optarg, UINT32_MAX, &number, report);
+		options->ns_id = status ? 0 : (uint32_t)number;
+		break;
+	case 'e':
+		status = externals_add(&options->externals, optarg, report);
+		break;
+	case 'b':
+		options->broker = optarg;
+		break;
+	case 'd':
+		options->dry_run = true;
+		break;
+	default:
+		break;
+	}
+	return status;
+}
+
+static int check_whole(const struct options *options, unsigned int takes, struct report *report)
+{
+	if (takes & OPTION_IMAGES && !options->images)
+		return report_fail(report, EXIT_USAGE_,
+				   "%s: -D DIR is missing: the directory of the images",
+				   report->command);
+	if (options->target.pid && (options->target.netns || options->target.userns))
+		return report_fail(report, EXIT_USAGE_,
+				   "--pid names both namespaces: --netns and --userns cannot be "
+				   "given with it");
+	if (options->target.userns && !options->target.netns)
+		return report_fail(report, EXIT_USAGE_, "--userns goes with --netns");
+	return 0;
+}
+
+static int parse_all(int argc, char *argv[], unsigned int takes, struct options *ret,
+		     struct report *report)
+{
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+:D:", long_options, NULL)) != -1) {
+		int status;
+
+		if (c == ':')
+			return report_fail(report, EXIT_USAGE_, "%s needs an argument",
+					   argv[optind - 1]);
+		if (!(set_of(c) & takes))
+			return report_fail(report, EXIT_USAGE_,
+					   "%s: unknown option %s; see netcr-worker --help",
+					   report->command, argv[optind - 1]);
+		status = take(c, ret, report);
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return report_fail(report, EXIT_USAGE_,
+				   "%s: unexpected argument %s; see netcr-worker --help",
+				   report->command, argv[optind]);
+	return check_whole(ret, takes, report);
+}
+
+int options_parse(int argc, char *argv[], unsigned int takes, struct options *ret,
+		  struct report *report)
+{
+	int status;
+
+	*ret = (struct options){ 0 };
+	for (int i = 1; i < argc && takes & OPTION_JSON; i++)
+		ret->json |= strcmp(argv[i], "--json") == 0;
+	status = report_init(report, argv[0], ret->json);
+	return status ? status : parse_all(argc, argv, takes, ret, report);
+}
+
+void options_fini(struct options *options)
+{
+	externals_fini(&options->externals);
+}

@@ -1,0 +1,84 @@
+/* Network sysctls as the images have them: lists in which the position is the name. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "criu/sysctl.pb-c.h"
+
+struct report;
+
+enum {
+	SYSCTL_TEXT_MAX = 128, /* bytes of a text value, with the NUL */
+	SYSCTL_DIR_MAX = 48,   /* bytes of a directory's name below /proc/sys/net */
+};
+
+/* A list of names, in the order of the images (CRIU 4.2, criu/net.c). */
+struct sysctl_table {
+	const char *const *names;
+	size_t n;
+	size_t last;      /* is written after all others, as another write changes it; or n */
+	const char *same; /* is written also where it equals the default; or NULL */
+};
+
+extern const struct sysctl_table sysctl_conf4; /* ipv4/conf/WHERE */
+extern const struct sysctl_table sysctl_conf6; /* ipv6/conf/WHERE */
+extern const struct sysctl_table sysctl_unix;  /* unix */
+extern const struct sysctl_table sysctl_ipv4;  /* ipv4 */
+
+struct sysctl_value {
+	enum {
+		SYSCTL_ABSENT,
+		SYSCTL_NUMBER,
+		SYSCTL_TEXT
+	} type;
+	int32_t number;
+	char text[SYSCTL_TEXT_MAX]; /* without its newline */
+};
+
+/* Values of a table for one directory. */
+struct sysctl_set {
+	const struct sysctl_table *table;
+	char dir[SYSCTL_DIR_MAX];
+	struct sysctl_value *values; /* owned; table->n of them; NULL: none at all */
+};
+
+/* Where an image's list stands, for messages. */
+struct sysctl_source {
+	const char *file;
+	size_t record;
+	const char *field;
+};
+
+void sysctl_set_fini(struct sysctl_set *set);
+
+/* Take a set from an image's list @entries, or where that is empty from its old form @old, in
+ * which -1 means "not there". Longer lists are from a newer CRIU: the rest is passed over, with a
+ * warning. Returns 0, or EXIT_IMAGE where a type or a text is not right. */
+int sysctl_set_decode(struct sysctl_set *ret, const struct sysctl_table *table, const char *dir,
+		      Img__Sysctl *const *entries, size_t n, const int32_t *old, size_t n_old,
+		      const struct sysctl_source *source, struct report *report);
+
+/* Read all of @table in @dir below @net (/proc/sys/net). What is not there, or not set
+ * (stable_secret), is absent. Returns 0 or -errno. */
+int sysctl_set_read(int net, const struct sysctl_table *table, const char *dir,
+		    struct sysctl_set *ret);
+
+/* Whether the entry @i of @set has to be written: it has a value, and it is not what a new link
+ * inherits from @defaults (NULL: nothing is inherited). */
+bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaults, size_t i);
+
+/* Which entry of @set failed, and how. */
+struct sysctl_failure {
+	const char *name; /* of the sysctl, borrowed from the table */
+	bool wrote;       /* it was written, and reads otherwise */
+};
+
+/* Write the entries that are due and differ from what is in force, each checked by reading it
+ * back. A sysctl that this kernel does not have is counted in *ret_missing. Returns 0 or -errno
+ * with *ret_failure. */
+int sysctl_set_write(int net, const struct sysctl_set *set, const struct sysctl_set *defaults,
+		     size_t *ret_missing, struct sysctl_failure *ret_failure);
+
+bool sysctl_value_equal(const struct sysctl_value *a, const struct sysctl_value *b);

@@ -1,0 +1,40 @@
+/* The namespaces that a command works on: found, opened, and joined. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/nl.h"
+
+struct report;
+
+/* As the command line names it. All unset: the namespaces that the worker is in. */
+struct target_args {
+	pid_t pid;         /* 0: not given */
+	const char *netns; /* NULL: not given */
+	const char *userns;
+};
+
+struct target {
+	int netns;         /* owned */
+	int lock;          /* owned; while it is open, no other restore changes this netns */
+	int handover;      /* owned; a second rtnetlink socket in the target, for the broker */
+	int userns;        /* owned; -1 where it is not to be joined */
+	int sysctls;       /* owned; O_PATH of /proc/sys/net */
+	struct nl_sock nl; /* owned; in the target */
+	uint64_t ino;      /* of the netns, for messages */
+};
+
+/* A target that owns nothing. */
+void target_init(struct target *target);
+void target_fini(struct target *target);
+
+/* Open what @args name. With a pid, both namespaces are those of one process, which was alive
+ * when both had been opened; it may end or be replaced afterwards. Without --userns it is the
+ * one that owns the netns. Returns 0 or an exit status. */
+int target_open(const struct target_args *args, struct target *ret, struct report *report);
+
+/* Join them, and open an rtnetlink socket and the sysctls there; then take the lock that makes
+ * two restores into one netns come one after the other. The process must have one thread.
+ * Returns 0 or an exit status. */
+int target_join(struct target *target, struct report *report);
