@@ -49,6 +49,22 @@ def send_big(size, sndbuf=None):
     session().sendmsg([bytes(size)], [], socket.MSG_DONTWAIT)
 
 
+def flood(frames, seconds):
+    """Send datagrams and read nothing. Returns how many went out until the other side hung up
+    (EPIPE) or took no more for @seconds."""
+    for i, frame in enumerate(frames):
+        while True:
+            try:
+                session().sendmsg([bytes.fromhex(frame)], [], socket.MSG_DONTWAIT)
+                break
+            except BlockingIOError:
+                if not select.select([], [session()], [], seconds)[1]:
+                    return i
+            except (BrokenPipeError, ConnectionResetError):
+                return i
+    return len(frames)
+
+
 def recv(seconds):
     """What the broker sends: {"data", "fds"}, {"end": reason} or {"timeout": true}."""
     if not select.select([session()], [], [], seconds)[0]:
@@ -134,8 +150,8 @@ def about():
             "ids": [os.getresuid(), os.getresgid(), os.getgroups()]}
 
 
-ORDERS = {f.__name__: f for f in (send, send_cmsgs, send_big, recv, hang_up, netlink, open_path,
-                                  close, evaluate, received, about)}
+ORDERS = {f.__name__: f for f in (send, send_cmsgs, send_big, flood, recv, hang_up, netlink,
+                                  open_path, close, evaluate, received, about)}
 
 
 def serve_one():

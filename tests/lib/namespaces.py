@@ -10,13 +10,20 @@ import json
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNET = 0x40000000
 DEADLINE = 20  # seconds; generous, only to turn a hang into a failure
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _setns(fd):
+    if _libc.setns(fd, CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def become_subreaper():
@@ -69,11 +76,12 @@ def wait_until(condition, what, deadline=DEADLINE):
 
 
 def wait_exit(pid, deadline=DEADLINE):
-    """Wait for a child that subprocess does not know. Returns its exit code, or -SIGNAL."""
+    """Wait for a child that subprocess does not know. Returns its exit code, or -SIGNAL, and
+    its resource usage."""
     def reap():
-        done, status = os.waitpid(pid, os.WNOHANG)
-        return (os.waitstatus_to_exitcode(status),) if done else None
-    return wait_until(reap, f"process {pid} ended", deadline)[0]
+        done, status, usage = os.wait4(pid, os.WNOHANG)
+        return (os.waitstatus_to_exitcode(status), usage) if done else None
+    return wait_until(reap, f"process {pid} ended", deadline)
 
 
 class Procs:
@@ -131,6 +139,13 @@ class User:
     def __repr__(self):
         return self.name
 
+    @classmethod
+    def of(cls, uid, gid, home="/"):
+        """A uid that need not have an account."""
+        user = cls.__new__(cls)
+        user.name, user.uid, user.gid, user.home = f"uid{uid}", uid, gid, home
+        return user
+
     def argv(self, *command):
         """The command that runs @command as this user, with no group but its own."""
         return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups",
@@ -149,6 +164,7 @@ class Netns:
     `ip -json -details link` says, by name."""
 
     def __init__(self, procs, argv=("unshare", "-n")):
+        # Its stderr is where pytest's is, and tells why it failed.
         self.holder = procs.start([*argv, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.holder.stdin.write(b"x")
         self.holder.stdin.flush()
@@ -186,6 +202,23 @@ class Netns:
 
     def inode(self):
         return os.stat(self.path).st_ino
+
+    def open(self, name="net"):
+        """A descriptor of one of its holder's namespaces, opened as root. The caller closes."""
+        return os.open(f"/proc/{self.pid}/ns/{name}", os.O_RDONLY)
+
+    def netlink(self, protocol=0):
+        """A netlink socket that was opened in it, by root."""
+        home, there = os.open("/proc/self/ns/net", os.O_RDONLY), self.open()
+        try:
+            _setns(there)
+            sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+            sock.bind((0, 0))
+            return sock
+        finally:
+            _setns(home)
+            os.close(home)
+            os.close(there)
 
     def close(self):
         """Let go of it: the kernel takes it down, unless somebody else has it open."""
