@@ -19,13 +19,18 @@ NETLINK_GENERIC = 16
 SYS_PIDFD_GETFD = 438
 
 
+def closes(s, before):
+    """What was received is closed, if only after the reply."""
+    namespaces.wait_until(lambda: s.fds() == before, "the broker has the descriptors it had")
+
+
 def refuse(s, fds):
     """Bind @fds (the agent's) after hello: refused, and nothing stays open."""
     assert s.hello().error == 0
     before = s.fds()
     reply = s.bind(fds=fds)
     assert (reply.error, reply.message) == (errno.EPERM, "")
-    assert s.fds() == before
+    closes(s, before)
     assert s.audit()[-1]["verdict"] == "denied"
 
 
@@ -151,7 +156,8 @@ def test_D6_the_session_itself(session):
     assert s.hello().error == 0
     before = s.fds()
     reply = s.request([3, 3], target_bind={})
-    assert (reply.error, s.fds()) == (errno.EPERM, before)
+    assert reply.error == errno.EPERM
+    closes(s, before)
 
 
 def test_D6_own_end_does_not_keep_the_session(session, pb):
@@ -172,7 +178,7 @@ def test_D6_cycle_of_sockets(session, pb):
     fd = s.agent.evaluate("[p := socket.socketpair(), socket.send_fds(p[0], [b'x'], "
                           "[p[1].fileno()]), p[0].close(), p[1].detach()][3]")
     assert s.bind(fds=[fd, fd]).error == errno.EPERM
-    assert s.fds() == before
+    closes(s, before)
 
 
 def test_D8_closed_after_sending(bound):
@@ -480,6 +486,6 @@ def test_N13_only_the_broker_holds_the_target(bound, host):
 def test_N13_worker_killed(bound):
     s, _ = bound
     s.proc.send_signal(signal.SIGKILL)
-    with pytest.raises((AgentGone, ConnectionResetError)):
+    with pytest.raises(AgentGone):
         s.agent.about()
     assert s.wait() == 0

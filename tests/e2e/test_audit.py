@@ -1,0 +1,183 @@
+"""One line a request, on stderr, with nothing of the peer's that was not decoded. That it is
+exactly one is checked at the end of every session of every test (netcr_client.Session.close)."""
+import errno
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import nlmsg as n
+from netcr_client import audit_lines
+from nlmsg import newlink
+
+COMMON = ["time", "session", "uid", "pid", "req", "op"]
+END = ["stage", "verdict", "errno", "reason"]
+
+
+def test_common_fields(bound, user1):
+    s, _ = bound
+    lines = s.audit()
+    assert [line["op"] for line in lines] == ["hello", "target-bind"]
+    assert [line["req"] for line in lines] == ["1", "2"]
+    for line in lines:
+        assert list(line)[:6] == COMMON and list(line)[-4:] == END
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+        assert re.fullmatch(r"[0-9a-f]{8}", line["session"])
+        assert line["uid"] == str(user1.uid)
+        assert line["pid"] == str(s.proc.pid)
+        assert (line["stage"], line["verdict"], line["errno"]) == ("execute", "granted", "0")
+    assert lines[0]["session"] == lines[1]["session"]
+    assert int(lines[1]["netns"]) > 0
+
+
+def test_clock_and_date(bound):
+    s, _ = bound
+    said = subprocess.run(["date", "-u", "-d", s.audit()[0]["time"], "+%s"], check=True,
+                          capture_output=True).stdout
+    assert abs(int(said) - time.time()) < 60
+
+
+def test_link_create_granted(bound):
+    s, _ = bound
+    s.create(("par0", newlink("eth0", address="02:00:00:00:00:01", ifindex=77)),
+             ("par0", newlink("eth1", "private")))
+    line = s.audit()[-1]
+    assert {k: line[k] for k in ("op", "links", "made", "parent", "name", "ifindex", "mac",
+                                 "mode", "verdict", "errno")} == {
+        "op": "link-create", "links": "2", "made": "2", "parent": "par0,par0",
+        "name": "eth0,eth1", "ifindex": "77,0", "mac": "02:00:00:00:00:01,any",
+        "mode": "bridge,private", "verdict": "granted", "errno": "0"}
+
+
+def test_denied(bound):
+    """The reason is here, and only here."""
+    s, _ = bound
+    s.create(("nosuch0", newlink("eth0")))
+    line = s.audit()[-1]
+    assert (line["verdict"], line["stage"], line["errno"]) == ("denied", "policy", "EPERM")
+    assert (line["parent"], line["name"], line["made"]) == ("nosuch0", "eth0", "0")
+    assert "no such parent" in line["reason"]
+
+
+def test_invalid(bound):
+    """Of what did not pass decoding there is nothing."""
+    s, _ = bound
+    s.create(("par0", newlink("bad/name")))
+    line = s.audit()[-1]
+    assert (line["verdict"], line["stage"], line["errno"]) == ("invalid", "decode", "EINVAL")
+    assert "bad" not in s.stderr()
+
+
+def test_failed(bound):
+    s, _ = bound
+    s.create(("par0", newlink("eth0")))
+    s.create(("par0", newlink("eth0")))
+    line = s.audit()[-1]
+    assert (line["verdict"], line["stage"], line["errno"]) == ("failed", "execute", "EEXIST")
+
+
+def test_violation(bound):
+    s, _ = bound
+    s.breach(b"SECRET netcr-audit time=0\n")
+    line = s.audit()[-1]
+    assert (line["op"], line["verdict"], line["errno"]) == ("-", "violation", "EPROTO")
+    assert "SECRET" not in s.stderr()
+
+
+def test_refused_bind_names_no_namespace_twice(session, container, user2):
+    s, box = session(), container(user2)
+    s.hello()
+    netns, rtnl = box.open(), box.netlink()
+    assert s.bind(fds=s.agent.give(netns, rtnl.fileno())).error == errno.EPERM
+    os.close(netns)
+    rtnl.close()
+    line = s.audit()[-1]
+    assert (line["op"], line["verdict"]) == ("target-bind", "denied")
+    assert "somebody else" in line["reason"]
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("a,b", r"a\x2cb"), ('a"b', r"a\x22b"), ("a=b", r"a\x3db"), ("a\\b", r"a\x5cb"),
+    ("a'b", r"a\x27b"), ("a.b@c+d-e_F9", "a.b@c+d-e_F9"), ("$(x)`;|&", None),
+    ('" verdict=x', None), ("x" * 15, "x" * 15)])
+def test_names_are_escaped(bound, name, shown):
+    """What could be taken for another field is not left as it is."""
+    s, _ = bound
+    name = name.replace(" ", "_")
+    s.create(("par0", newlink(name)), (name, newlink("ok0")))
+    last = [line for line in s.stderr().splitlines() if "link-create" in line][-1]
+    field = re.search(r" name=(\S*) ", last).group(1)
+    if shown:
+        assert field == shown + ",ok0"
+    assert re.fullmatch(r"[A-Za-z0-9_.@+\-,\\]*", field)
+    unescaped = re.sub(r"\\x(..)", lambda m: chr(int(m.group(1), 16)), field.rpartition(",")[0])
+    assert unescaped == name
+
+
+def test_line_about_as_many_links_as_there_can_be(bound):
+    """All fields are there, also at the longest."""
+    s, _ = bound
+    links = [("par0", newlink(f'"""""""""""{i:03}', "private", f"02:00:00:00:02:{i:02x}",
+                              ifindex=2**31 - 200 + i)) for i in range(128)]
+    assert s.create(*links).error == 0
+    line = [line for line in s.stderr().splitlines() if "link-create" in line][-1]
+    assert line.endswith('verdict=granted errno=0 reason="allowed"'), line[-200:]
+    assert line.count("private") == 128
+
+
+def test_closed_stderr_does_not_end_a_session(session, container, user1):
+    """K12: nobody reads any more, and there is no SIGPIPE."""
+    read, write = os.pipe()
+    with open(write, "wb", buffering=0) as stderr:
+        s = session(stderr=stderr)
+    os.close(read)
+    s.expect_audit = False
+    s.ready(container(user1))
+    assert s.create(("par0", newlink("eth0"))).error == 0
+
+
+def test_full_disk_does_not_end_a_session(session, container, user1):
+    with open("/dev/full", "wb", buffering=0) as full:
+        s = session(stderr=full)
+    s.expect_audit = False
+    s.ready(container(user1))
+    assert s.create(("par0", newlink("eth0", flags=n.IFF_UP))).error == 0
+
+
+def test_lost_lines_are_counted(session, container, user1):
+    """A file that is full for a while: what comes next says how much is missing."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", directory], check=True)
+        try:
+            log, filler = os.path.join(directory, "log"), os.path.join(directory, "filler")
+            with open(log, "ab", buffering=0) as stderr:
+                s = session(stderr=stderr)
+            s.expect_audit = False
+            s.ready(container(user1))
+            with open(filler, "wb", buffering=0) as f:
+                f.write(bytes(4096))
+            asked = 2
+            while not fills_up(s, log):
+                asked += 1
+            asked += 2
+            s.nsid(-1)
+            os.unlink(filler)
+            s.nsid(-1)
+            s.close()
+            with open(log) as f:
+                text = f.read()
+        finally:
+            subprocess.run(["umount", directory], check=True)
+    assert all(line.startswith("netcr-audit time=2") for line in text.splitlines())
+    lost = [int(line["lost"]) for line in audit_lines(text) if "lost" in line]
+    assert lost and lost[0] >= 1
+    assert text.count("verdict=granted") + lost[0] >= asked + 1
+
+
+def fills_up(s, log):
+    before = os.path.getsize(log)
+    s.nsid(-1)
+    return os.path.getsize(log) == before
