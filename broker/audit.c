@@ -11,12 +11,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "broker/session.h"
+#include "common/cleanup.h"
 #include "common/log.h"
 
 struct line {
@@ -108,19 +110,27 @@ static void end(struct line *l)
 	lost = 0;
 }
 
-static void add_mac(struct line *l, const struct link_spec *spec)
+/* A text of ours or of the kernel's, between quotes. */
+static void add_text(struct line *l, const char *key, const char *text)
 {
-	const uint8_t *m = spec->address;
-
-	if (spec->has & LINK_HAS_ADDRESS)
-		add(l, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-	else
-		add(l, "any");
+	add(l, " %s=\"", key);
+	for (; *text; text++) {
+		if (*text >= ' ' && *text <= '~' && *text != '"' && *text != '\\')
+			add(l, "%c", *text);
+		else
+			add(l, "\\x%02x", (unsigned char)*text);
+	}
+	add(l, "\"");
 }
 
 static void add_parent_of(struct line *l, const struct link_args *link)
 {
 	add_name(l, link->parent);
+}
+
+static bool same_parent(const struct link_args *a, const struct link_args *b)
+{
+	return strcmp(a->parent, b->parent) == 0;
 }
 
 static void add_name_of(struct line *l, const struct link_args *link)
@@ -135,7 +145,12 @@ static void add_ifindex_of(struct line *l, const struct link_args *link)
 
 static void add_mac_of(struct line *l, const struct link_args *link)
 {
-	add_mac(l, &link->spec);
+	const uint8_t *m = link->spec.address;
+
+	if (link->spec.has & LINK_HAS_ADDRESS)
+		add(l, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	else
+		add(l, "any");
 }
 
 static void add_mode_of(struct line *l, const struct link_args *link)
@@ -143,30 +158,58 @@ static void add_mode_of(struct line *l, const struct link_args *link)
 	add(l, "%s", link_mode_name(link->spec.mode));
 }
 
-/* One list a field, all in the order of the links. */
+static bool same_mode(const struct link_args *a, const struct link_args *b)
+{
+	return a->spec.mode == b->spec.mode;
+}
+
+struct link_field {
+	const char *key;
+	void (*add)(struct line *l, const struct link_args *link);
+	bool (*same)(const struct link_args *a, const struct link_args *b); /* NULL: never */
+};
+
+/* One value for all links where it is the same for all, else one a link. */
+static void add_field(struct line *l, const struct link_field *field, const struct link_args *links,
+		      size_t n)
+{
+	bool same = field->same != NULL;
+
+	for (size_t i = 1; same && i < n; i++)
+		same = field->same(&links[0], &links[i]);
+	add(l, " %s=", field->key);
+	for (size_t i = 0; i < (same ? 1 : n); i++) {
+		if (i > 0)
+			add(l, ",");
+		field->add(l, &links[i]);
+	}
+}
+
+/* The lists are all in the order of the links. */
 static void add_links(struct line *l, const struct op_args *args, const struct reply *reply)
 {
-	static const struct {
-		const char *key;
-		void (*add)(struct line *l, const struct link_args *link);
-	} fields[] = {
-		{ "parent", add_parent_of }, { "name", add_name_of }, { "ifindex", add_ifindex_of },
-		{ "mac", add_mac_of },       { "mode", add_mode_of },
+	static const struct link_field fields[] = {
+		{ "parent", add_parent_of, same_parent }, { "name", add_name_of, NULL },
+		{ "ifindex", add_ifindex_of, NULL },      { "mac", add_mac_of, NULL },
+		{ "mode", add_mode_of, same_mode },
 	};
 	size_t made = 0;
 
 	for (size_t i = 0; i < reply->n_results; i++)
 		made += reply->results[i].error == 0;
 	add(l, " links=%zu made=%zu", args->link_create.n, made);
-	for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
-		for (size_t i = 0; i < args->link_create.n; i++) {
-			if (i == 0)
-				add(l, " %s=", fields[f].key);
-			else
-				add(l, ",");
-			fields[f].add(l, &args->link_create.links[i]);
-		}
+	for (size_t f = 0; f < ARRAY_SIZE(fields); f++)
+		add_field(l, &fields[f], args->link_create.links, args->link_create.n);
+}
+
+/* What was said to the worker about the failure, as it is the best that is known of it. */
+static const char *text_of(const struct reply *reply)
+{
+	for (size_t i = 0; i < reply->n_results; i++) {
+		if (reply->results[i].text[0])
+			return reply->results[i].text;
 	}
+	return reply->text;
 }
 
 static const char *verdict_of(const struct audit_record *rec)
@@ -195,8 +238,11 @@ void audit_request(const struct session *s, const struct audit_record *rec)
 		add(&l, " netns=%llu", (unsigned long long)target);
 	if (rec->args->link_create.n)
 		add_links(&l, rec->args, rec->reply);
-	add(&l, " stage=%s verdict=%s errno=%s reason=\"%s\"", stages[rec->stage], verdict_of(rec),
-	    rec->error ? log_errname(-rec->error) : "0", rec->why);
+	add(&l, " stage=%s verdict=%s errno=%s", stages[rec->stage], verdict_of(rec),
+	    rec->error ? log_errname(-rec->error) : "0");
+	add_text(&l, "reason", rec->why);
+	if (rec->error && *text_of(rec->reply))
+		add_text(&l, "text", text_of(rec->reply));
 	end(&l);
 }
 
@@ -205,6 +251,7 @@ void audit_violation(const struct session *s, const char *what)
 	static struct line l;
 
 	begin(&l, s);
-	add(&l, " op=- stage=message verdict=violation errno=EPROTO reason=\"%s\"", what);
+	add(&l, " op=- stage=message verdict=violation errno=EPROTO");
+	add_text(&l, "reason", what);
 	end(&l);
 }

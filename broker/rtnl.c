@@ -190,6 +190,7 @@ int rtnl_nsid_alloc(struct nl_sock *target, int netns_fd, int32_t wanted, int32_
 		return alloc < 0 ? alloc : -EIO;
 	if (wanted >= 0 && nsid != wanted)
 		return alloc < 0 ? alloc : -EIO;
+	ret_text[0] = '\0';
 	*ret_nsid = nsid;
 	return 0;
 }

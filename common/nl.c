@@ -123,7 +123,8 @@ struct nl_answer {
 	nl_each each;
 	void *data;
 	char *text;
-	int result; /* first error of @each, or that the dump was interrupted */
+	int result;          /* first error of @each, or that the dump was interrupted */
+	unsigned int strays; /* datagrams with nothing for us, in a row */
 	bool ended;
 };
 
@@ -131,6 +132,7 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 {
 	if (nlh->nlmsg_seq != nl->seq)
 		return 0;
+	answer->strays = 0;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && answer->result == 0)
 		answer->result = -EAGAIN;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
@@ -154,6 +156,9 @@ static int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
 
 		if (n < 0)
 			return (int)n;
+		/* Whoever owns the socket can have it filled with notifications for ever. */
+		if (answer->strays++ == NL_STRAYS_MAX)
+			return -EIO;
 		while (!answer->ended && mnl_nlmsg_ok(nlh, left)) {
 			int r = nl_one(nl, nlh, answer);
 
