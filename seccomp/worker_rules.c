@@ -38,6 +38,7 @@ static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(rt_sigpending),   NO_VALUE,      "apply: whether it was told to stop" },
 	{ SCMP_SYS(rt_sigprocmask),  NO_VALUE,      "apply: not to be stopped half-way" },
 	{ SCMP_SYS(sendmsg),         NO_VALUE,      "wire, nl: requests" },
+	{ SCMP_SYS(sysinfo),         NO_VALUE,      "libc: qsort() asks how much memory there is" },
 	{ SCMP_SYS(write),           NO_VALUE,      "sysctls, stdout and stderr" },
 };
 /* clang-format on */

@@ -166,9 +166,9 @@ static void check_kernel(struct report *report)
 
 		(void)json_object_set_new(object, t->name, json_boolean(r == 0));
 		if (!report->json)
-			(void)printf("  %-16s %s%s%s%s%s\n", t->name, r == 0 ? "yes" : "no (",
+			(void)printf("  %-16s %s%s%s%s\n", t->name, r == 0 ? "yes" : "no (",
 				     r == 0 ? "" : log_errname(-r), r == 0 ? "" : "): for ",
-				     r == 0 ? "" : t->for_what, "");
+				     r == 0 ? "" : t->for_what);
 		if (r < 0 && t->required)
 			(void)report_fail(report, EXIT_OS_, "this kernel does not do %s (%s): %s",
 					  t->name, log_errname(-r), t->for_what);
