@@ -1,0 +1,351 @@
+/*
+ * Audit lines: one a request whatever is in it, and nothing in them that reads as something else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/audit.h"
+#include "broker/session.h"
+#include "tests/lib/test.h"
+
+static struct session session;
+static struct op_args args;
+static struct reply reply;
+static char *line;
+
+static int setup(void **state)
+{
+	(void)state;
+	session_init(&session);
+	session.id = 0x1f;
+	session.caller = (struct caller){ .uid = 1000, .pid = 77 };
+	session.last_id = 5;
+	args = (struct op_args){ 0 };
+	reply = (struct reply){ 0 };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(line);
+	line = NULL;
+	return 0;
+}
+
+static void audit_link_create(enum audit_stage stage, int error)
+{
+	const struct audit_record rec = { .op = "link-create",
+					  .stage = stage,
+					  .why = "a reason",
+					  .error = error,
+					  .args = &args,
+					  .reply = &reply };
+	struct capture c;
+
+	free(line);
+	capture_begin(&c);
+	audit_request(&session, &rec);
+	line = capture_end(&c);
+	assert_int_equal(count_char(line, '\n'), 1);
+	assert_int_equal(line[strlen(line) - 1], '\n');
+}
+
+static void set_link(size_t i, const char *parent, const char *name)
+{
+	struct link_args *link = &args.link_create.links[i];
+
+	*link = (struct link_args){ .spec = { .mode = 4, .ifindex = INT32_MAX } };
+	(void)snprintf(link->parent, sizeof(link->parent), "%s", parent);
+	(void)snprintf(link->spec.name, sizeof(link->spec.name), "%s", name);
+	if (args.link_create.n <= i)
+		args.link_create.n = i + 1;
+	reply.n_results = args.link_create.n;
+}
+
+/* --- time --- */
+
+static void check_instant(int64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+	char want[64], have[20];
+
+	assert_non_null(gmtime_r(&t, &tm));
+	assert_int_equal(strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S", &tm), 19);
+	memset(have, 'x', sizeof(have));
+	audit_format_time(seconds, have);
+	if (strcmp(want, have) != 0)
+		fail_msg("%lld: %s instead of %s", (long long)seconds, have, want);
+}
+
+static int64_t seconds_of(int year, int month, int day)
+{
+	struct tm tm = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+
+	return timegm(&tm);
+}
+
+static void time_is_that_of_gmtime(void **state)
+{
+	static const int years[] = { 1970, 1972, 1999, 2000, 2001, 2023, 2024, 2026,
+				     2037, 2038, 2099, 2100, 2101, 2400, 2401, 9999 };
+	static const int64_t instants[] = {
+		0,         1, 59, 60, 3599, 3600, 86399, 86400, INT32_MAX, INT64_C(1) + INT32_MAX,
+		UINT32_MAX
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(instants); i++)
+		check_instant(instants[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(years); i++) {
+		/* The ends of February and of the year, from both sides. */
+		check_instant(seconds_of(years[i], 2, 28) + 86399);
+		check_instant(seconds_of(years[i], 2, 28) + 86400);
+		check_instant(seconds_of(years[i], 3, 1) - 1);
+		check_instant(seconds_of(years[i], 3, 1));
+		check_instant(seconds_of(years[i], 1, 1));
+		check_instant(seconds_of(years[i], 12, 31) + 86399);
+	}
+}
+
+static void time_of_every_day_of_500_years(void **state)
+{
+	(void)state;
+	for (int64_t day = 0; day < 500 * 366; day++)
+		check_instant(day * 86400 + day % 86400);
+}
+
+/* --- content --- */
+
+static void line_has_its_fields(void **state)
+{
+	(void)state;
+	set_link(0, "eth0", "mv0");
+	args.link_create.links[0].spec.has = LINK_HAS_ADDRESS;
+	memcpy(args.link_create.links[0].spec.address, "\x02\x00\xab\xcd\xef\x01", 6);
+	audit_link_create(AUDIT_EXECUTE, 0);
+	assert_int_equal(strncmp(line, "netcr-audit time=2", 18), 0);
+	assert_non_null(strstr(line, "Z session=0000001f uid=1000 pid=77 req=5 op=link-create "
+				     "links=1 made=1 parent=eth0 name=mv0 ifindex=2147483647 "
+				     "mac=02:00:ab:cd:ef:01 mode=bridge stage=execute "
+				     "verdict=granted errno=0 reason=\"a reason\"\n"));
+}
+
+static void verdicts(void **state)
+{
+	static const struct {
+		enum audit_stage stage;
+		int error;
+		const char *want;
+	} cases[] = {
+		{ AUDIT_EXECUTE, 0, " stage=execute verdict=granted errno=0 " },
+		{ AUDIT_EXECUTE, -EEXIST, " stage=execute verdict=failed errno=EEXIST " },
+		{ AUDIT_POLICY, -EPERM, " stage=policy verdict=denied errno=EPERM " },
+		{ AUDIT_DECODE, -EINVAL, " stage=decode verdict=invalid errno=EINVAL " },
+		{ AUDIT_DECODE, -E2BIG, " stage=decode verdict=invalid errno=E2BIG " },
+		{ AUDIT_EXECUTE, -4095, " stage=execute verdict=failed errno=E? " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		audit_link_create(cases[i].stage, cases[i].error);
+		assert_non_null(strstr(line, cases[i].want));
+	}
+}
+
+static void high_numbers_are_unsigned(void **state)
+{
+	(void)state;
+	session.caller.uid = 4000000000U;
+	session.last_id = UINT32_MAX;
+	session.target = 0;
+	session.target_id = UINT64_MAX;
+	audit_link_create(AUDIT_EXECUTE, 0);
+	session.target = -1;
+	assert_non_null(strstr(line, " uid=4000000000 "));
+	assert_non_null(strstr(line, " req=4294967295 "));
+	assert_non_null(strstr(line, " netns=18446744073709551615 "));
+}
+
+static void target_of_a_refused_bind_is_told(void **state)
+{
+	(void)state;
+	audit_link_create(AUDIT_POLICY, -EPERM);
+	assert_null(strstr(line, "netns="));
+	args.target_bind.id = 31;
+	audit_link_create(AUDIT_POLICY, -EPERM);
+	assert_non_null(strstr(line, " netns=31 "));
+}
+
+static void names_are_escaped(void **state)
+{
+	static const struct {
+		const char *name, *want;
+	} cases[] = {
+		{ "eth0.1_-@+", " name=eth0.1_-@+ " },
+		{ ",", " name=\\x2c " },
+		{ "=", " name=\\x3d " },
+		{ "\"", " name=\\x22 " },
+		{ "\\", " name=\\x5c " },
+		{ "a,b=c", " name=a\\x2cb\\x3dc " },
+		{ "a b", " name=a\\x20b " },
+		{ "a\nb", " name=a\\x0ab " },
+		{ "\xff", " name=\\xff " },
+		{ "'`$;", " name=\\x27\\x60\\x24\\x3b " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		args.link_create.n = 0;
+		set_link(0, "eth0", cases[i].name);
+		audit_link_create(AUDIT_EXECUTE, 0);
+		if (!strstr(line, cases[i].want))
+			fail_msg("'%s': %s", cases[i].name, line);
+		args.link_create.n = 0;
+		set_link(0, cases[i].name, "eth0");
+		audit_link_create(AUDIT_EXECUTE, 0);
+		assert_non_null(strstr(line, strchr(cases[i].want, '=')));
+	}
+}
+
+static void lists_are_in_the_order_of_the_links(void **state)
+{
+	(void)state;
+	set_link(0, "p0", "a");
+	set_link(1, "p1", "b");
+	set_link(2, "p0", "c");
+	args.link_create.links[1].spec.mode = 1;
+	reply.results[1].error = EEXIST;
+	reply.results[2].error = ECANCELED;
+	audit_link_create(AUDIT_EXECUTE, -EEXIST);
+	assert_non_null(strstr(line, " links=3 made=1 parent=p0,p1,p0 name=a,b,c "));
+	assert_non_null(strstr(line, " mode=bridge,private,bridge "));
+}
+
+/* The names that links have in practice, at their longest. */
+static void P8_line_of_128_links_is_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OP_LINKS_MAX; i++) {
+		set_link(i, "abcdefghijklmno", "abcdefghijklmno");
+		args.link_create.links[i].spec.has = LINK_HAS_ADDRESS;
+		args.link_create.links[i].spec.mode = 8;
+	}
+	audit_link_create(AUDIT_POLICY, -EPERM);
+	assert_non_null(strstr(line, " links=128 "));
+	assert_non_null(strstr(line, " verdict=denied errno=EPERM reason=\"a reason\"\n"));
+}
+
+static void violation_is_one_line(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_begin(&c);
+	audit_violation(&session, "the message");
+	line = capture_end(&c);
+	assert_int_equal(count_char(line, '\n'), 1);
+	assert_non_null(strstr(line, " uid=1000 pid=77 req=5 op=- stage=message verdict=violation "
+				     "errno=EPROTO reason=\"the message\"\n"));
+}
+
+/* --- a stderr that does not take it --- */
+
+/* How many bytes there are in the pipe, and what they are. */
+static ssize_t drain(int fd, char *buf, size_t size)
+{
+	ssize_t n = read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+static int K12_in_child_closed(void *arg)
+{
+	int pipes[2];
+	char buf[1024];
+
+	(void)arg;
+	(void)signal(SIGPIPE, SIG_IGN);
+	CHECK(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
+	/* Closed, a pipe that nobody reads, and at last one that takes it. */
+	(void)close(STDERR_FILENO);
+	audit_violation(&session, "one");
+	CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+	audit_violation(&session, "two");
+	audit_violation(&session, "three");
+	CHECK(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+	audit_violation(&session, "four");
+	CHECK(drain(pipes[0], buf, sizeof(buf)) > 0);
+	CHECK(strstr(buf, " reason=\"four\" lost=3\n") != NULL);
+	audit_violation(&session, "five");
+	CHECK(drain(pipes[0], buf, sizeof(buf)) > 0);
+	CHECK(strstr(buf, " reason=\"five\"\n") != NULL);
+	return CHILD_OK;
+}
+
+static void K12_closed_stderr(void **state)
+{
+	(void)state;
+	child_must_pass(K12_in_child_closed, NULL);
+}
+
+static int K12_in_child_full(void *arg)
+{
+	static const char block[4096];
+	char buf[4096];
+	int pipes[2];
+
+	(void)arg;
+	CHECK(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+	while (write(pipes[1], block, sizeof(block)) > 0)
+		;
+	audit_violation(&session, "one");
+	audit_violation(&session, "two");
+	while (drain(pipes[0], buf, sizeof(buf)) > 0)
+		;
+	audit_violation(&session, "three");
+	CHECK(drain(pipes[0], buf, sizeof(buf)) > 0);
+	CHECK(strncmp(buf, "netcr-audit ", 12) == 0);
+	CHECK(strstr(buf, " reason=\"three\" lost=2\n") != NULL);
+	return CHILD_OK;
+}
+
+static void K12_full_pipe(void **state)
+{
+	(void)state;
+	child_must_pass(K12_in_child_full, NULL);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(time_is_that_of_gmtime),
+		CASE(time_of_every_day_of_500_years),
+		CASE(line_has_its_fields),
+		CASE(verdicts),
+		CASE(high_numbers_are_unsigned),
+		CASE(target_of_a_refused_bind_is_told),
+		CASE(names_are_escaped),
+		CASE(lists_are_in_the_order_of_the_links),
+		CASE(P8_line_of_128_links_is_whole),
+		CASE(violation_is_one_line),
+		CASE(K12_closed_stderr),
+		CASE(K12_full_pipe),
+	};
+
+	return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
+}
