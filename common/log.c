@@ -18,7 +18,8 @@ void log_init(const char *name)
 	log_name = name;
 }
 
-static void log_line(const char *level, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+log_line(const char *level, const char *format, va_list args)
 {
 	char line[2048];
 	int saved = errno;
