@@ -71,36 +71,7 @@ static const struct scalar macvlan_scalars[] = {
 	SCALAR(IFLA_MACVLAN_BC_QUEUE_LEN, LINK_HAS_BC_QUEUE_LEN,  bc_queue_len,  0,  10000),
 	SCALAR(ATTR_BC_CUTOFF,            LINK_HAS_BC_CUTOFF,     bc_cutoff,     -1, INT_MAX),
 };
-
-static const struct {
-	uint32_t mode;
-	const char *name;
-} modes[] = {
-	{ MACVLAN_MODE_PRIVATE,  "private" },
-	{ MACVLAN_MODE_VEPA,     "vepa" },
-	{ MACVLAN_MODE_BRIDGE,   "bridge" },
-	{ MACVLAN_MODE_PASSTHRU, "passthru" },
-	{ MACVLAN_MODE_SOURCE,   "source" },
-};
 /* clang-format on */
-
-const char *link_mode_name(uint32_t mode)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		if (modes[i].mode == mode)
-			return modes[i].name;
-	}
-	return NULL;
-}
-
-uint32_t link_mode_parse(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		if (strcmp(modes[i].name, name) == 0)
-			return modes[i].mode;
-	}
-	return 0;
-}
 
 /* --- encoding --- */
 

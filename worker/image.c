@@ -1,11 +1,5 @@
 /*
- * Image files to messages. They may come from anywhere: a file is opened relative to the
- * directory, must be a regular file and no link, is read (not mapped: it may shrink), and every
- * size in it is bounded before memory is asked for.
- *
- * Format (CRIU 4.2, criu/image.c and criu/protobuf.c): two 32-bit words of magic, in the byte
- * order of the host; then entries, each behind its 32-bit size, to the end of the file. An
- * inventory of version 1 has no common magic, its own only.
+ * Image files to messages: which files there are, and what is in them.
  *
  * May: read below the image directory. Must not: judge values (image_check.c).
  */
@@ -14,154 +8,32 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "criu/ids.pb-c.h"
+#include "worker/image_file.h"
 #include "worker/report.h"
 
 enum {
-	MAGIC_COMMON = 0x54564319,
 	MAGIC_NETDEV = 0x57373951,
 	MAGIC_NETNS = 0x55933752,
 	MAGIC_IDS = 0x54432030,
 	MAGIC_INVENTORY = 0x58313116,
 };
 
-struct reader {
-	int fd;
-	const char *name;
-	uint64_t offset; /* of the next byte */
-	size_t record;   /* of the entry that is read, from 1 */
-	uint8_t *buf;    /* owned; the entry */
-	size_t len;
-	struct report *report;
-};
-
-static int fail_os(const struct reader *r, const char *what)
-{
-	return report_fail(r->report, EXIT_IMAGE, "%s: cannot %s: %s", r->name, what,
-			   strerror(errno));
-}
-
-static int reader_open(struct reader *r, int dir, const char *name, struct report *report)
-{
-	struct stat st;
-
-	*r = (struct reader){ .fd = -1, .name = name, .report = report };
-	/* O_NONBLOCK: a FIFO must not make us wait before we have seen that it is one. */
-	r->fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (r->fd < 0)
-		return fail_os(r, "open it");
-	if (fstat(r->fd, &st) < 0)
-		return fail_os(r, "look at it");
-	if (!S_ISREG(st.st_mode))
-		return report_fail(report, EXIT_IMAGE, "%s: not a regular file", name);
-	return 0;
-}
-
-static void reader_close(struct reader *r)
-{
-	fd_closep(&r->fd);
-	free(r->buf);
-	r->buf = NULL;
-}
-
-/* Read exactly @len bytes. Returns 1; 0 if the file ends right here; -1 with the error noted. */
-static int reader_get(struct reader *r, void *buf, size_t len, const char *what)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = read(r->fd, (uint8_t *)buf + done, len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			(void)fail_os(r, "read it");
-			return -1;
-		}
-		if (n == 0 && done == 0)
-			return 0;
-		if (n == 0) {
-			(void)report_fail(r->report, EXIT_IMAGE,
-					  "%s: record %zu: cut off in its %s at offset %llu",
-					  r->name, r->record, what,
-					  (unsigned long long)(r->offset + done));
-			return -1;
-		}
-		done += (size_t)n;
-	}
-	r->offset += len;
-	return 1;
-}
-
-static int reader_magic(struct reader *r, uint32_t wanted, const char *what)
-{
-	uint32_t magic;
-	int n = reader_get(r, &magic, sizeof(magic), "magic number");
-
-	if (n < 0)
-		return EXIT_IMAGE;
-	if (n == 0)
-		return report_fail(r->report, EXIT_IMAGE, "%s: ends before its %s", r->name, what);
-	if (magic == __builtin_bswap32(wanted))
-		return report_fail(r->report, EXIT_IMAGE,
-				   "%s: written on a machine of the other byte order", r->name);
-	if (magic != wanted)
-		return report_fail(r->report, EXIT_IMAGE,
-				   "%s: its %s is %08x and not %08x; this is another kind of file",
-				   r->name, what, magic, wanted);
-	return 0;
-}
-
-/* The next entry, into r->buf. Returns 1, 0 at the end of the file, or -1. */
-static int reader_entry(struct reader *r)
-{
-	uint32_t size;
-	int n;
-
-	r->record++;
-	n = reader_get(r, &size, sizeof(size), "size");
-	if (n <= 0)
-		return n;
-	if (size > IMAGE_ENTRY_MAX) {
-		(void)report_fail(r->report, EXIT_IMAGE,
-				  "%s: record %zu: its size is %u bytes, more than %d", r->name,
-				  r->record, size, IMAGE_ENTRY_MAX);
-		return -1;
-	}
-	if (!r->buf)
-		r->buf = malloc(IMAGE_ENTRY_MAX);
-	if (!r->buf) {
-		(void)fail_os(r, "get memory for it");
-		return -1;
-	}
-	r->len = size;
-	if (size == 0)
-		return 1;
-	n = reader_get(r, r->buf, size, "entry");
-	if (n == 0)
-		(void)report_fail(r->report, EXIT_IMAGE,
-				  "%s: record %zu: cut off before its entry at offset %llu",
-				  r->name, r->record, (unsigned long long)r->offset);
-	return n == 1 ? 1 : -1;
-}
-
-static int fail_entry(const struct reader *r)
+static int fail_entry(struct image_file *r)
 {
 	return report_fail(r->report, EXIT_IMAGE,
 			   "%s: record %zu: its %zu bytes are no entry of this kind of file",
 			   r->name, r->record, r->len);
 }
 
-static void warn_unknown(const struct reader *r, const ProtobufCMessage *msg)
+static void warn_unknown(struct image_file *r, const ProtobufCMessage *msg)
 {
 	if (msg->n_unknown_fields)
 		report_warn(r->report,
@@ -172,12 +44,12 @@ static void warn_unknown(const struct reader *r, const ProtobufCMessage *msg)
 
 /* --- the kinds of file --- */
 
-static int read_links(struct reader *r, struct image_netns *ret)
+static int read_links(struct image_file *r, struct image_netns *ret)
 {
 	size_t room = 0;
 	int n;
 
-	while ((n = reader_entry(r)) > 0) {
+	while ((n = image_file_entry(r)) > 0) {
 		Img__NetDevice *dev;
 
 		if (ret->n_links == IMAGE_LINKS_MAX)
@@ -189,7 +61,7 @@ static int read_links(struct reader *r, struct image_netns *ret)
 			room = room ? room * 2 : 64;
 			more = reallocarray(ret->links, room, sizeof(*more));
 			if (!more)
-				return fail_os(r, "get memory for it");
+				return image_file_fail(r, "get memory for it");
 			ret->links = more;
 		}
 		dev = img__net_device__unpack(/* allocator= */ NULL, r->len, r->buf);
@@ -203,35 +75,30 @@ static int read_links(struct reader *r, struct image_netns *ret)
 
 static int load_links(int dir, struct image_netns *ret, struct report *report)
 {
-	struct reader r;
+	struct image_file r;
 	int status;
 
-	status = reader_open(&r, dir, ret->netdev_name, report);
+	status = image_file_open(&r, dir, ret->netdev_name, report);
 	if (!status)
-		status = reader_magic(&r, MAGIC_COMMON, "common magic number");
-	if (!status)
-		status = reader_magic(&r, MAGIC_NETDEV, "magic number");
+		status = image_file_magic(&r, MAGIC_NETDEV);
 	if (!status)
 		status = read_links(&r, ret);
-	reader_close(&r);
+	image_file_close(&r);
 	return status;
 }
 
 /* A file of one entry. Returns the reader with it, to be closed in any case. */
-static int open_single(struct reader *r, int dir, const char *name, uint32_t magic,
+static int open_single(struct image_file *r, int dir, const char *name, uint32_t magic,
 		       struct report *report)
 {
 	int status, n;
 
-	status = reader_open(r, dir, name, report);
-	/* Of version 1 on, the inventory has its own magic only; see img_version in it. */
-	if (!status && magic != MAGIC_INVENTORY)
-		status = reader_magic(r, MAGIC_COMMON, "common magic number");
+	status = image_file_open(r, dir, name, report);
 	if (!status)
-		status = reader_magic(r, magic, "magic number");
+		status = image_file_magic(r, magic);
 	if (status)
 		return status;
-	n = reader_entry(r);
+	n = image_file_entry(r);
 	if (n == 0)
 		return report_fail(report, EXIT_IMAGE, "%s: has no entry", name);
 	return n < 0 ? EXIT_IMAGE : 0;
@@ -239,7 +106,7 @@ static int open_single(struct reader *r, int dir, const char *name, uint32_t mag
 
 static int load_netns(int dir, struct image_netns *ret, struct report *report)
 {
-	struct reader r;
+	struct image_file r;
 	uint8_t more;
 	int status;
 
@@ -251,10 +118,10 @@ static int load_netns(int dir, struct image_netns *ret, struct report *report)
 		else
 			warn_unknown(&r, &ret->netns->base);
 	}
-	if (!status && reader_get(&r, &more, sizeof(more), "end") != 0)
+	if (!status && image_file_get(&r, &more, sizeof(more), "end") != 0)
 		status = report_fail(report, EXIT_IMAGE, "%s: has more than its one entry",
 				     ret->netns_name);
-	reader_close(&r);
+	image_file_close(&r);
 	return status;
 }
 
@@ -264,7 +131,7 @@ static int load_host_id(int dir, struct image_netns *ret, struct report *report)
 {
 	static const char name[] = "inventory.img";
 	Img__Inventory *inventory;
-	struct reader r;
+	struct image_file r;
 	int status;
 
 	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
@@ -279,7 +146,7 @@ static int load_host_id(int dir, struct image_netns *ret, struct report *report)
 		if (inventory)
 			img__inventory__free_unpacked(inventory, NULL);
 	}
-	reader_close(&r);
+	image_file_close(&r);
 	return status;
 }
 
@@ -344,7 +211,7 @@ static int root_task_id(int dir, uint32_t *ret_id, struct report *report)
 {
 	static const char name[] = "ids-1.img";
 	Img__TaskIds *ids;
-	struct reader r;
+	struct image_file r;
 	int status;
 
 	status = open_single(&r, dir, name, MAGIC_IDS, report);
@@ -360,7 +227,7 @@ static int root_task_id(int dir, uint32_t *ret_id, struct report *report)
 		if (ids)
 			img__task_ids__free_unpacked(ids, NULL);
 	}
-	reader_close(&r);
+	image_file_close(&r);
 	return status;
 }
 

@@ -12,10 +12,9 @@
 struct report;
 
 enum {
-	IMAGE_LINKS_MAX = 8192,       /* in one namespace */
-	IMAGE_ENTRY_MAX = 256 * 1024, /* bytes of one entry */
-	IMAGE_NETNS_MAX = 1024,       /* namespaces in one directory */
-	IMAGE_NAME_MAX = 64,          /* of a file in the directory, with the NUL */
+	IMAGE_LINKS_MAX = 8192, /* in one namespace */
+	IMAGE_NETNS_MAX = 1024, /* namespaces in one directory */
+	IMAGE_NAME_MAX = 64,    /* of a file in the directory, with the NUL */
 };
 
 /* All that the images say of one network namespace. */

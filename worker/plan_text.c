@@ -1,0 +1,82 @@
+/*
+ * Steps in words, for --dry-run. Pure.
+ */
+#include <stdio.h>
+
+#include "worker/links.h"
+#include "worker/plan.h"
+
+static size_t count_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->table->n; i++)
+		n += sysctl_is_due(set, defaults, i);
+	return n;
+}
+
+static void describe_make(const struct plan *plan, const struct step *step, char *ret, size_t size)
+{
+	const struct plan_link *first = &plan->links[step->first];
+	const struct plan_link *last = &plan->links[step->first + step->n - 1];
+
+	if (step->n == 1)
+		(void)snprintf(ret, size, "make macvlan %s with index %u on %s", first->dev->name,
+			       first->dev->ifindex, first->parent);
+	else
+		(void)snprintf(ret, size,
+			       "make %zu macvlans, from %s with index %u on %s to %s with "
+			       "index %u on %s",
+			       step->n, first->dev->name, first->dev->ifindex, first->parent,
+			       last->dev->name, last->dev->ifindex, last->parent);
+}
+
+static void describe_link_sysctls(const struct plan *plan, const struct plan_link *link, char *ret,
+				  size_t size)
+{
+	bool made = link->maker != MAKER_THERE;
+
+	(void)snprintf(ret, size, "bring %zu sysctls of %s to their values",
+		       count_due(&link->conf4, made ? plan->default4 : NULL) +
+			       count_due(&link->conf6, made ? plan->default6 : NULL),
+		       link->dev->name);
+}
+
+void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size)
+{
+	const struct plan_link *link = &plan->links[step->first];
+	const struct sysctl_set *set;
+
+	switch (step->type) {
+	case STEP_CLEAR:
+		(void)snprintf(ret, size, "delete what an interrupted restore left behind");
+		break;
+	case STEP_SYSCTLS:
+		set = &plan->sets[step->first];
+		(void)snprintf(ret, size, "bring %zu sysctls of net/%s to their values",
+			       count_due(set, NULL), set->dir);
+		break;
+	case STEP_NSID:
+		(void)snprintf(ret, size, "give the %s network namespace the nsid %d",
+			       plan->nsids[step->first].of_host ? "broker's" : "target's own",
+			       plan->nsids[step->first].nsid);
+		break;
+	case STEP_MAKE:
+		describe_make(plan, step, ret, size);
+		break;
+	case STEP_SETTLE:
+		(void)snprintf(ret, size, "bring flags and MTU of %s to %#x and %u",
+			       link->dev->name, link->dev->flags & LINKS_SETTABLE, link->dev->mtu);
+		break;
+	case STEP_LINK_SYSCTLS:
+		describe_link_sysctls(plan, link, ret, size);
+		break;
+	case STEP_VERIFY:
+		(void)snprintf(ret, size, "read everything back");
+		break;
+	case STEP_RELEASE:
+	default:
+		(void)snprintf(ret, size, "release the links from the group of unfinished ones");
+		break;
+	}
+}
