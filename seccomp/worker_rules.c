@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 
 #include "seccomp/rules.h"
 
@@ -24,6 +25,7 @@ static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(getdents64),      NO_VALUE,      "image: which there are" },
 	{ SCMP_SYS(getpid),          NO_VALUE,      "libc and jansson: seeds" },
 	{ SCMP_SYS(getrandom),       NO_VALUE,      "libc and jansson: seeds" },
+	{ SCMP_SYS(ioctl),           1, TCGETS,     "libc: whether stdout is a terminal, if it is a device" },
 	{ SCMP_SYS(lseek),           NO_VALUE,      "libc: the end of stdout" },
 	{ SCMP_SYS(mmap),            2, 0x1,        "libc: memory, for reading" },
 	{ SCMP_SYS(mmap),            2, 0x3,        "libc: memory, never for execution" },
