@@ -21,8 +21,17 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
+/* A link at its longest: parent and name with every byte escaped, address, index and mode, each
+ * with the comma behind it. In front of the links there is the head, of which the longest part
+ * is the kernel's text. */
+enum {
+	LINE_LINK_MAX = 2 * (4 * (IFNAMSIZ - 1) + 1) + 18 + 11 + 9,
+	LINE_HEAD_MAX = 512 + 4 * NL_TEXT_MAX,
+	LINE_MAX_ = LINE_HEAD_MAX + OP_LINKS_MAX * LINE_LINK_MAX,
+};
+
 struct line {
-	char buf[16384]; /* a line about OP_LINKS_MAX links, with room */
+	char buf[LINE_MAX_];
 	size_t len;
 };
 
@@ -236,13 +245,13 @@ void audit_request(const struct session *s, const struct audit_record *rec)
 	add(&l, " op=%s", rec->op);
 	if (target)
 		add(&l, " netns=%llu", (unsigned long long)target);
-	if (rec->args->link_create.n)
-		add_links(&l, rec->args, rec->reply);
 	add(&l, " stage=%s verdict=%s errno=%s", stages[rec->stage], verdict_of(rec),
 	    rec->error ? log_errname(-rec->error) : "0");
 	add_text(&l, "reason", rec->why);
 	if (rec->error && *text_of(rec->reply))
 		add_text(&l, "text", text_of(rec->reply));
+	if (rec->args->link_create.n)
+		add_links(&l, rec->args, rec->reply);
 	end(&l);
 }
 

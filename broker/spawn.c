@@ -75,7 +75,8 @@ static int session_fds(int take_sock, int take_ready)
 		return -errno;
 	if (dup3(sock, SESSION_SOCK, O_CLOEXEC) < 0 || dup3(ready, SESSION_READY, O_CLOEXEC) < 0)
 		return -errno;
-	null = -1;
+	/* It is above the two as well, and closed with the rest. */
+	(void)fd_take(&null);
 	if (syscall(SYS_close_range, (unsigned int)SESSION_READY + 1, ~0U, 0U) < 0)
 		return -errno;
 	return 0;

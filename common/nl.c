@@ -52,8 +52,17 @@ static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *first, size_
 	return (size_t)n == size ? 0 : -EIO;
 }
 
-/* One datagram from the kernel. Returns its length (>0), 0 for one to pass over, or -errno. */
-static ssize_t nl_recv(const struct nl_sock *nl)
+static int64_t now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* One datagram from the kernel, waiting until @deadline for it. Returns its length (>0), 0 for one
+ * to pass over, or -errno. */
+static ssize_t nl_recv(const struct nl_sock *nl, int64_t deadline)
 {
 	struct sockaddr_nl from = { 0 };
 	struct iovec iov = { .iov_base = nl->buf, .iov_len = NL_BUFFER_SIZE };
@@ -61,12 +70,13 @@ static ssize_t nl_recv(const struct nl_sock *nl)
 		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1
 	};
 	struct pollfd pfd = { .fd = nl->fd, .events = POLLIN };
-	struct timespec limit = { .tv_sec = NL_TIMEOUT_MS / 1000 };
 	ssize_t n;
 
 	n = recvmsg(nl->fd, &hdr, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN) {
-		int r = ppoll(&pfd, 1, &limit, /* sigmask= */ NULL);
+		int64_t left = deadline - now_ms();
+		struct timespec limit = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+		int r = left > 0 ? ppoll(&pfd, 1, &limit, /* sigmask= */ NULL) : 0;
 
 		if (r == 0)
 			return -ETIMEDOUT;
@@ -149,14 +159,17 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 /* Read until the ack or the end of the dump of the request that was sent last. */
 static int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
 {
+	/* The first answer is there when sending returns; this is for what takes long, and for
+	 * whoever owns the socket and sees to it that something else comes all the time. */
+	const int64_t deadline = now_ms() + NL_TIMEOUT_MS;
+
 	while (!answer->ended) {
-		ssize_t n = nl_recv(nl);
+		ssize_t n = nl_recv(nl, deadline);
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(void *)nl->buf;
 		int left = (int)n;
 
 		if (n < 0)
 			return (int)n;
-		/* Whoever owns the socket can have it filled with notifications for ever. */
 		if (answer->strays++ == NL_STRAYS_MAX)
 			return -EIO;
 		while (!answer->ended && mnl_nlmsg_ok(nlh, left)) {

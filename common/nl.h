@@ -27,7 +27,7 @@
 enum {
 	NL_TEXT_MAX = 160,         /* bytes of an extended ack that are kept, with the NUL */
 	NL_BUFFER_SIZE = 32768,    /* what the kernel fills at most in a dump (netlink_dump()) */
-	NL_TIMEOUT_MS = 30 * 1000, /* for an answer; the kernel answers before send returns */
+	NL_TIMEOUT_MS = 30 * 1000, /* for a whole answer, waits taken together */
 	NL_STRAYS_MAX = 1024,      /* datagrams in a row that are passed over */
 };
 
@@ -51,7 +51,7 @@ int nl_open(int *ret_fd);
  *
  * @each may be NULL. @ret_text gets the extended ack's message or "", printable, at most
  * NL_TEXT_MAX bytes, also when 0 is returned. Returns 0, the kernel's -errno, or:
- *   -ETIMEDOUT  no ack within NL_TIMEOUT_MS
+ *   -ETIMEDOUT  NL_TIMEOUT_MS have passed, and there is nothing more to read
  *   -EIO        the answer makes no sense (too short, error above 0, cut off), or does not
  *               come for NL_STRAYS_MAX datagrams
  *   -EAGAIN     the dump changed while it was read: ask again */

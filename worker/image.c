@@ -233,7 +233,7 @@ static int root_task_id(int dir, uint32_t *ret_id, struct report *report)
 
 static int find_id(int dir, uint32_t *ret_id, struct report *report)
 {
-	uint32_t ids[IMAGE_NETNS_MAX];
+	uint32_t ids[IMAGE_NETNS_MAX] = { 0 };
 	size_t n;
 	int status;
 

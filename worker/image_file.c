@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,10 +70,11 @@ int image_file_get(struct image_file *r, void *buf, size_t len, const char *what
 		if (n == 0 && done == 0)
 			return 0;
 		if (n == 0) {
+			const uint64_t end = r->offset + done;
+
 			(void)report_fail(r->report, EXIT_IMAGE,
-					  "%s: record %zu: cut off in its %s at offset %llu",
-					  r->name, r->record, what,
-					  (unsigned long long)(r->offset + done));
+					  "%s: record %zu: cut off in its %s at offset %" PRIu64,
+					  r->name, r->record, what, end);
 			return -1;
 		}
 		done += (size_t)n;

@@ -59,9 +59,10 @@ ALLOWED = {
     "common/check.c": "",
     "common/fd.c": "close open syscall",
     "common/landlock.c": "syscall",
+    "common/link_mode.c": "",
     "common/link_msg.c": "",
     "common/log.c": "write",
-    "common/nl.c": "bind ppoll recvmsg sendmsg setsockopt socket",
+    "common/nl.c": "bind clock_gettime ppoll recvmsg sendmsg setsockopt socket",
     "common/wire.c": "cmsg_nxthdr getpeername getsockopt ppoll recvmsg sendmsg",
     "seccomp/broker_rules.c": "",
     "seccomp/install.c": """
