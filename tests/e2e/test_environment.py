@@ -21,7 +21,7 @@ RESET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 @pytest.fixture
 def spawn(run_broker, user1):
-    """spawn(command..., options=…, …): netcr-broker spawn as user1's sudo has it, to its end."""
+    """spawn(command..., options=..., ...): netcr-broker spawn as user1's sudo has it, to its end."""
     def run(*command, options=("--allow-parent", "par0"), **kwargs):
         kwargs.setdefault("env", user1.sudo_env())
         return run_broker("spawn", *options, "--", *command, **kwargs)
