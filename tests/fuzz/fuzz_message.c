@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	req = message_decode(data, size);
 	if (!req)
 		return 0;
+	must(req->base.n_unknown_fields == 0);
 	must(netcr__request__get_packed_size(req) == size);
 	must(netcr__request__pack(req, packed) == size && memcmp(packed, data, size) == 0);
 
