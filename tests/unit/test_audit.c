@@ -361,6 +361,42 @@ static void K12_full_pipe(void **state)
 	child_must_pass(K12_in_child_full, NULL);
 }
 
+static int K12_in_child_partial(void *arg)
+{
+	static char begun[16384];
+	char buf[4096];
+	int pipes[2];
+
+	(void)arg;
+	/* Room for less than one long line. */
+	CHECK(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(fcntl(pipes[1], F_SETPIPE_SZ, 4096) == 4096);
+	CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+	audit_request(&session, arg);
+	CHECK(drain(pipes[0], begun, sizeof(begun)) > 0);
+	audit_violation(&session, "next");
+	CHECK(drain(pipes[0], buf, sizeof(buf)) > 0);
+	/* What was begun is not gone on with: the next is a line of its own. */
+	CHECK(begun[strlen(begun) - 1] == '\n' || buf[0] == '\n');
+	CHECK(strstr(buf, " reason=\"next\" lost=1\n") != NULL);
+	return CHILD_OK;
+}
+
+static void K12_line_cut_off_does_not_join_the_next(void **state)
+{
+	struct audit_record rec = { .op = "link-create",
+				    .stage = AUDIT_POLICY,
+				    .why = "a reason",
+				    .error = -EPERM,
+				    .args = &args,
+				    .reply = &reply };
+
+	(void)state;
+	for (size_t i = 0; i < OP_LINKS_MAX; i++)
+		set_link(i, i % 2 ? "p0" : "p1", "abcdefghijklmno");
+	child_must_pass(K12_in_child_partial, &rec);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -380,6 +416,7 @@ int main(void)
 		CASE(violation_is_one_line),
 		CASE(K12_closed_stderr),
 		CASE(K12_full_pipe),
+		CASE(K12_line_cut_off_does_not_join_the_next),
 	};
 
 	return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
