@@ -341,7 +341,8 @@ def test_unix_and_ping_group_range(make, x1):
     assert box.run_inside("cat", "/proc/sys/net/ipv4/ping_group_range").stdout.split() == ["0"] * 2
 
 
-@pytest.mark.parametrize("mtu,flags", [(65536, ""), (65536, "UP"), (1400, "UP"), (1500, "UP PROMISC")])
+@pytest.mark.parametrize("mtu,flags", [(65536, ""), (65536, "UP"), (1400, "UP"),
+                                       (1500, "UP PROMISC")])
 def test_loopback(make, x1, mtu, flags):
     wanted = sum(images.FLAGS[f] for f in flags.split())
     x1["lo"].mtu, x1["lo"].flags = mtu, wanted | 8
