@@ -96,7 +96,7 @@ def test_K5_address_is_taken(restore, container, user1, written, many, own_host,
         assert_restored(box, path, own_host)
         return
     result = fails(restore, container(user1), written(many), own_host, 1)
-    assert f"cannot make macvlan mv{k} " in result.said and "EADDRINUSE" in result.said
+    assert f"cannot bring macvlan mv{k} up" in result.said and "EADDRINUSE" in result.said
     assert "everything is as it was" in result.said
 
 
@@ -447,8 +447,8 @@ def test_K10_at_the_same_time(restore, container, user1, data, own_host):
 
 @pytest.mark.parametrize("who", ["worker", "session"])
 def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, data, own_host, who):
-    """Without a pause: what the dead one's session is at still may be in the way once, and then
-    the restore says so and undoes; it never makes a mixture."""
+    """Without a pause: what the dead one's session is at still may be in the way of the next
+    one, which says so then; it never makes a mixture, and the one after it succeeds."""
     box, path = container(user1), f"{data}/macvlan-x500"
     run = restore.start(box, path).go()
     time.sleep(0.04)
@@ -460,7 +460,7 @@ def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, da
         run.proc.wait()
     for _ in range(3):
         result = restore(box, path, status=None)
-        assert result.status in (0, 1), result
+        assert result.status in (0, 1) or "is left" in result.said, result
         if result.status == 0:
             break
     assert_restored(box, path, own_host)
