@@ -198,13 +198,14 @@ static void warn_rules6(struct dump *d)
 {
 	struct dump_msgs msgs = { 0 };
 	const struct nlmsghdr *nlh;
+	struct nlmsghdr *request;
 	char text[NL_TEXT_MAX];
 	uint8_t buf[128];
 	size_t n = 0;
 
-	nlh = put_request(buf, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr));
-	(void)dump_msgs_get(d->nl, (struct nlmsghdr *)(void *)buf, RTM_NEWRULE,
-			    sizeof(struct fib_rule_hdr), keep_rule6, /* data= */ NULL, &msgs, text);
+	request = put_request(buf, RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr));
+	(void)dump_msgs_get(d->nl, request, RTM_NEWRULE, sizeof(struct fib_rule_hdr), keep_rule6,
+			    /* data= */ NULL, &msgs, text);
 	dump_msgs_each(nlh, &msgs) n++;
 	dump_msgs_fini(&msgs);
 	if (n > 0)
