@@ -50,6 +50,7 @@ struct dump {
 
 /* A link as the kernel describes it. All pointers are borrowed, for the time of the call. */
 struct dump_link {
+	const struct dump *d;
 	const struct ifinfomsg *ifi;
 	const char *name;                         /* IFLA_IFNAME */
 	const char *kind;                         /* IFLA_INFO_KIND, "" where there is none */

@@ -231,6 +231,7 @@ static int dump_one(struct dump *d, const struct nlmsghdr *nlh)
 
 	if (dump_link_parse(nlh, &link) < 0)
 		return report_fail(d->report, EXIT_UNDONE, "a link of the target has no name");
+	link.d = d;
 	link.link_ns_id = ns_id_of(d, link.attrs[IFLA_LINK_NETNSID]);
 	status = check(d, &link);
 	if (!status)

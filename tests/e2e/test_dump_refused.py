@@ -99,7 +99,7 @@ def test_no_directory(worker, user1, container):
 
 @pytest.mark.parametrize("size", ["4k", "8k", "16k", "28k"])
 def test_no_space(worker, user1, container, size):
-    """K12. In a mount namespace of its own, with a file system of a few pages."""
+    """In a mount namespace of its own, with a file system of a few pages."""
     box = container(user1)
     script = (f"mount -t tmpfs -o size={size},mode=777 none /mnt && "
               f"{' '.join(user1.argv(worker, 'dump', '-D', '/mnt', '--pid', str(box.pid)))};"

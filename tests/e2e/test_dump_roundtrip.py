@@ -6,7 +6,7 @@ import pytest
 
 import criu_images as images
 
-SETS = ["macvlan-uns", "macvlan-x1", "macvlan-x10", "macvlan-x100", "macvlan-x500"]
+SETS = ["macvlan-uns", "macvlan-x1", "macvlan-x10", "macvlan-x100", "macvlan-x500", "netns-dev-uns"]
 
 # Fields of net_device_entry.
 FLAGS, NAME, CONF6, PEER_IFINDEX = 4, 5, 10, 12
