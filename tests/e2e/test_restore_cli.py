@@ -264,8 +264,8 @@ def test_dry_run(restore, container, user1, data, own_host):
     lines = result.out.splitlines()
     assert [int(line.split(".")[0]) for line in lines] == list(range(1, len(lines) + 1))
     order = [line.split(". ", 1)[1] for line in lines]
-    kinds = ["net/ipv4/conf/all", "net/ipv4/conf/default", "make 128 macvlans", "flags and MTU of mv1 ",
-             "sysctls of mv1 ", "read everything back", "release"]
+    kinds = ["net/ipv4/conf/all", "net/ipv4/conf/default", "make 128 macvlans", "flags and MTU of lo ",
+             "sysctls of lo ", "read everything back", "release"]
     where = [next(i for i, line in enumerate(order) if kind in line) for kind in kinds]
     assert where == sorted(where)
     made = [line for line in order if line.startswith("make ")]
