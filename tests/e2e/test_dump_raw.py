@@ -1,9 +1,11 @@
 """ifaddr, route, route6 and rule images beside what Debian's ip writes of the same namespace."""
 import struct
+import time
 
 import pytest
 
 import criu_images as images
+from namespaces import wait_until
 
 FILES = {"ifaddr-10.img": ("addr", "save"), "route-10.img": ("route", "save"),
          "route6-10.img": ("-6", "route", "save"), "rule-10.img": ("rule", "save")}
@@ -68,8 +70,23 @@ def fill(box):
               "rule add to 192.0.2.0/24 iif mv0 blackhole priority 1002")
 
 
+def settle(box):
+    """Wait until the kernel has told its protocols of every link that came up: routes and addresses
+    follow in their own time."""
+    def snapshot():
+        return [without_lifetimes(kind, body) for args in FILES.values()
+                for kind, flags, seq, pid, body in images.messages(saved(box, *args))]
+
+    def is_still():
+        before = snapshot()
+        time.sleep(0.3)
+        return snapshot() == before
+    wait_until(is_still, "addresses and routes stand still")
+
+
 def skip_veth(worker, box, path, *args, **kwargs):
     """Also of a version that cannot save them."""
+    settle(box)
     return images.dump(worker, box, path, "--external", "netdev[*]:x", *args, **kwargs)
 
 
@@ -170,6 +187,7 @@ def test_what_goes_by_a_link_that_is_left_out(worker, user1, container):
         skip_veth(worker, box, path, user=user1)
         assert b"d0" in images.read(path, "netdev-10.img")
     with images.directory(user1) as path:
+        settle(box)
         images.dump(worker, box, path, "--external", "netdev[v0]:x", "--external",
                     "netdev[v1]:x", "--skip-kind", "ifb", user=user1)
         assert b"d0" not in images.read(path, "netdev-10.img")
