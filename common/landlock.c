@@ -17,6 +17,8 @@ enum {
 	ACCESS_FS_WRITE_FILE = 1 << 1,
 	ACCESS_FS_READ_FILE = 1 << 2,
 	ACCESS_FS_READ_DIR = 1 << 3,
+	ACCESS_FS_REMOVE_FILE = 1 << 5,
+	ACCESS_FS_MAKE_REG = 1 << 8,
 	CREATE_RULESET_VERSION = 1 << 0,
 	RULE_PATH_BENEATH = 1,
 };
@@ -54,6 +56,10 @@ static int allow_path(int ruleset, const struct landlock_path *path, uint64_t ha
 
 	if (path->writes)
 		attr.allowed_access |= ACCESS_FS_WRITE_FILE;
+	/* A rename within a directory is one removed and one made; no REFER. */
+	if (path->makes)
+		attr.allowed_access |=
+			ACCESS_FS_WRITE_FILE | ACCESS_FS_MAKE_REG | ACCESS_FS_REMOVE_FILE;
 	attr.allowed_access &= handled;
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0U) < 0)
 		return -errno;

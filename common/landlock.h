@@ -7,6 +7,7 @@
 struct landlock_path {
 	int fd;     /* borrowed; O_PATH will do */
 	int writes; /* 0: files may be read and listed; 1: existing files may be written, too */
+	int makes;  /* 1: regular files may be made, written, renamed and removed, too */
 };
 
 /* Deny this process, for good, all that the kernel's Landlock can deny, but for @paths.

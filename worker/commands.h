@@ -3,5 +3,6 @@
 #pragma once
 
 int cmd_restore(int argc, char *argv[]);
+int cmd_dump(int argc, char *argv[]);
 int cmd_show(int argc, char *argv[]);
 int cmd_check(int argc, char *argv[]);

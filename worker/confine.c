@@ -44,9 +44,9 @@ static int restrict_paths(const struct confine_args *args)
 	int abi;
 
 	if (args->image_dir >= 0)
-		paths[n++] = (struct landlock_path){ .fd = args->image_dir };
+		paths[n++] = (struct landlock_path){ .fd = args->image_dir, .makes = args->saves };
 	if (args->sysctls >= 0)
-		paths[n++] = (struct landlock_path){ .fd = args->sysctls, .writes = 1 };
+		paths[n++] = (struct landlock_path){ .fd = args->sysctls, .writes = !args->saves };
 	abi = landlock_restrict(paths, n);
 	return abi < 0 ? abi : 0;
 }
@@ -71,7 +71,7 @@ int confine(const struct confine_args *args, struct report *report)
 	if (r < 0)
 		return report_fail(report, EXIT_OS_, "cannot restrict paths by Landlock: %s",
 				   strerror(-r));
-	r = seccomp_install(&worker_seccomp, &failed);
+	r = seccomp_install(args->saves ? &worker_dump_seccomp : &worker_seccomp, &failed);
 	if (r < 0)
 		return report_fail(report, EXIT_OS_, "cannot filter the system calls%s%s: %s",
 				   failed ? ", at " : "", failed ? failed : "", strerror(-r));

@@ -2,11 +2,14 @@
  * to take it over, and then it should be worth little. */
 #pragma once
 
+#include <stdbool.h>
+
 struct report;
 
 struct confine_args {
 	int image_dir; /* borrowed; what is below it stays readable; -1: nothing */
 	int sysctls;   /* borrowed; what is below it stays readable and writable; -1: nothing */
+	bool saves;    /* a dump: images are made below image_dir, and sysctls are only read */
 };
 
 /* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are

@@ -32,10 +32,15 @@ static bool cut(struct external *e)
 	return true;
 }
 
+static bool is_of_dump(const char *kind)
+{
+	return strcmp(kind, "veth") == 0 || strcmp(kind, "netdev") == 0 || strcmp(kind, "net") == 0;
+}
+
 static int check(const struct externals *externals, const struct external *e, const char *key,
 		 struct report *report)
 {
-	if (strcmp(e->kind, "macvlan") != 0)
+	if (strcmp(e->kind, "macvlan") != 0 && !(externals->of_dump && is_of_dump(e->kind)))
 		return report_fail(report, EXIT_USAGE_,
 				   "--external %s: only macvlan[NAME]:PARENT is known", key);
 	for (size_t i = 0; i < externals->n; i++) {

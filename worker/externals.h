@@ -16,6 +16,7 @@ struct external {
 struct externals {
 	struct external *list; /* owned */
 	size_t n;
+	bool of_dump; /* set before: the kinds that a dump knows are taken, too */
 };
 
 void externals_fini(struct externals *externals);

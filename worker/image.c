@@ -17,14 +17,8 @@
 #include "common/log.h"
 #include "criu/ids.pb-c.h"
 #include "worker/image_file.h"
+#include "worker/image_magic.h"
 #include "worker/report.h"
-
-enum {
-	MAGIC_NETDEV = 0x57373951,
-	MAGIC_NETNS = 0x55933752,
-	MAGIC_IDS = 0x54432030,
-	MAGIC_INVENTORY = 0x58313116,
-};
 
 static int fail_entry(struct image_file *r)
 {
@@ -91,7 +85,7 @@ static int load_links(int dir, struct image_netns *ret, struct report *report)
 
 	status = image_file_open(&r, dir, ret->netdev_name, report);
 	if (!status)
-		status = image_file_magic(&r, MAGIC_NETDEV);
+		status = image_file_magic(&r, IMAGE_MAGIC_NETDEV);
 	if (!status)
 		status = read_links(&r, ret);
 	image_file_close(&r);
@@ -121,7 +115,7 @@ static int load_netns(int dir, struct image_netns *ret, struct report *report)
 	uint8_t more;
 	int status;
 
-	status = open_single(&r, dir, ret->netns_name, MAGIC_NETNS, report);
+	status = open_single(&r, dir, ret->netns_name, IMAGE_MAGIC_NETNS, report);
 	if (!status) {
 		ret->netns = img__netns__unpack(/* allocator= */ NULL, r.len, r.buf);
 		if (!ret->netns)
@@ -147,7 +141,7 @@ static int load_host_id(int dir, struct image_netns *ret, struct report *report)
 
 	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
-	status = open_single(&r, dir, name, MAGIC_INVENTORY, report);
+	status = open_single(&r, dir, name, IMAGE_MAGIC_INVENTORY, report);
 	if (!status) {
 		inventory = img__inventory__unpack(/* allocator= */ NULL, r.len, r.buf);
 		if (!inventory)
@@ -218,14 +212,14 @@ int image_list(int dir, uint32_t ret_ids[IMAGE_NETNS_MAX], size_t *ret_n, struct
 	return 0;
 }
 
-static int root_task_id(int dir, uint32_t *ret_id, struct report *report)
+int image_root_task_id(int dir, uint32_t *ret_id, struct report *report)
 {
 	static const char name[] = "ids-1.img";
 	Img__TaskIds *ids;
 	struct image_file r;
 	int status;
 
-	status = open_single(&r, dir, name, MAGIC_IDS, report);
+	status = open_single(&r, dir, name, IMAGE_MAGIC_IDS, report);
 	if (!status) {
 		ids = img__task_ids__unpack(/* allocator= */ NULL, r.len, r.buf);
 		if (!ids)
@@ -252,7 +246,7 @@ static int find_id(int dir, uint32_t *ret_id, struct report *report)
 	if (status)
 		return status;
 	if (n > 1)
-		return root_task_id(dir, ret_id, report);
+		return image_root_task_id(dir, ret_id, report);
 	*ret_id = ids[0];
 	return 0;
 }

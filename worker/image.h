@@ -35,6 +35,9 @@ int image_dir_open(const char *path, int *ret_fd, struct report *report);
  * 0 or EXIT_IMAGE. */
 int image_list(int dir, uint32_t ret_ids[IMAGE_NETNS_MAX], size_t *ret_n, struct report *report);
 
+/* The id of the root task's network namespace, by ids-1.img. Returns 0 or EXIT_IMAGE. */
+int image_root_task_id(int dir, uint32_t *ret_id, struct report *report);
+
 /* Load the images of namespace @id, or with 0: of the only one there is, or else of that of the
  * root task (ids-1.img). Every entry was decoded, and nothing of its values was checked yet.
  * Returns 0, or EXIT_IMAGE with file and record named; *ret is empty then. */

@@ -19,11 +19,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "worker/image_magic.h"
 #include "worker/report.h"
-
-enum {
-	MAGIC_COMMON = 0x54564319
-};
 
 int image_file_fail(struct image_file *r, const char *what)
 {
@@ -96,7 +93,7 @@ static int fail_magic(const struct image_file *r, uint32_t is, uint32_t should)
 int image_file_magic(struct image_file *r, uint32_t magic)
 {
 	/* The common number is missing in the inventory, and in all files of version 1. */
-	const uint32_t wanted[] = { MAGIC_COMMON, magic };
+	const uint32_t wanted[] = { IMAGE_MAGIC_COMMON, magic };
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		uint32_t word;

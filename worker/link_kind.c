@@ -3,7 +3,9 @@
  */
 #include "worker/link_kind.h"
 
+#include <net/if_arp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 
@@ -47,6 +49,19 @@ const struct link_kind *link_kind_find(Img__LinkType type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (kinds[i]->type == type)
+			return kinds[i];
+	}
+	return NULL;
+}
+
+const struct link_kind *link_kind_of_kernel(unsigned int arphrd, const char *kind)
+{
+	if (arphrd == ARPHRD_LOOPBACK)
+		return &link_kind_loopback;
+	if (arphrd == ARPHRD_VOID && !*kind)
+		return &venet;
+	for (size_t i = 0; *kind && i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i] != &extlink && strcmp(kinds[i]->name, kind) == 0)
 			return kinds[i];
 	}
 	return NULL;

@@ -1,8 +1,10 @@
 /*
  * lo: every netns has it, with index 1; its flags, its MTU and its sysctls are set.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "worker/dump.h"
 #include "worker/link_kind.h"
 #include "worker/plan.h"
 #include "worker/report.h"
@@ -26,9 +28,21 @@ static int plan_loopback(struct plan_link *link, struct externals *externals, st
 	return 0;
 }
 
+/* Its address is all zero, and not saved. */
+static int dump_loopback(struct dump_link *link, Img__NetDevice *dev, struct report *report)
+{
+	(void)link;
+	(void)report;
+	free(dev->address.data);
+	dev->address = (ProtobufCBinaryData){ 0 };
+	dev->has_address = 0;
+	return 0;
+}
+
 const struct link_kind link_kind_loopback = {
 	.type = IMG__LINK_TYPE__LOOPBACK,
 	.name = "loopback",
 	.check = check_loopback,
 	.plan = plan_loopback,
+	.dump = dump_loopback,
 };

@@ -6,17 +6,21 @@
  */
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_link.h>
 
 #include "common/check.h"
 #include "common/link_msg.h"
+#include "worker/dump.h"
 #include "worker/externals.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
+
+#define ATTR_BC_CUTOFF 9 /* IFLA_MACVLAN_BC_CUTOFF, Linux 6.4 */
 
 #define ALL_FLAGS ((uint32_t)(MACVLAN_FLAG_NOPROMISC | MACVLAN_FLAG_NODST))
 
@@ -122,6 +126,44 @@ static int json_macvlan(const Img__NetDevice *dev, json_t *object)
 	return json_object_set_new(object, "macvlan_flags", json_integer(dev->macvlan->flags));
 }
 
+/* The default of a macvlan is the kernel's (drivers/net/macvlan.c, net/ethernet/eth.c). */
+static void find_lost(struct dump_link *link)
+{
+	const uint32_t addresses = dump_attr_u32(dump_info(link, IFLA_MACVLAN_MACADDR_COUNT), 0);
+	const uint32_t queue = dump_attr_u32(dump_info(link, IFLA_MACVLAN_BC_QUEUE_LEN), 1000);
+	const uint32_t cutoff = dump_attr_u32(dump_info(link, ATTR_BC_CUTOFF), 1);
+	const uint32_t txqlen = dump_attr_u32(link->attrs[IFLA_TXQLEN], 1000);
+
+	if (addresses > 0)
+		dump_lost(link, "its list of %u source addresses", addresses);
+	if (queue != 1000)
+		dump_lost(link, "its broadcast queue of %u packets", queue);
+	if (cutoff != 1)
+		dump_lost(link, "its broadcast cutoff of %d", (int32_t)cutoff);
+	if (txqlen != 1000)
+		dump_lost(link, "its transmit queue of %u packets", txqlen);
+}
+
+static int dump_macvlan(struct dump_link *link, Img__NetDevice *dev, struct report *report)
+{
+	const uint32_t flags = dump_attr_u16(dump_info(link, IFLA_MACVLAN_FLAGS), 0);
+	const struct nlattr *mode = dump_info(link, IFLA_MACVLAN_MODE);
+
+	if (!mode)
+		return report_fail(report, EXIT_UNDONE, "the kernel says no mode of macvlan %s",
+				   link->name);
+	dev->macvlan = malloc(sizeof(*dev->macvlan));
+	if (!dev->macvlan)
+		return report_fail(report, EXIT_OS_, "no memory for macvlan %s", link->name);
+	img__macvlan__init(dev->macvlan);
+	dev->macvlan->mode = dump_attr_u32(mode, 0);
+	/* With its presence bit: without it, no reader sees the value. */
+	dev->macvlan->has_flags = flags != 0;
+	dev->macvlan->flags = flags;
+	find_lost(link);
+	return 0;
+}
+
 const struct link_kind link_kind_macvlan = {
 	.type = IMG__LINK_TYPE__MACVLAN,
 	.name = "macvlan",
@@ -129,4 +171,5 @@ const struct link_kind link_kind_macvlan = {
 	.plan = plan_macvlan,
 	.show = show_macvlan,
 	.json = json_macvlan,
+	.dump = dump_macvlan,
 };

@@ -310,3 +310,16 @@ int links_set_nsid(struct nl_sock *nl, int netns_fd, int32_t nsid, char ret_text
 		return 0;
 	return r;
 }
+
+int links_get_nsid(struct nl_sock *nl, int netns_fd, int32_t *ret)
+{
+	int32_t current = NETNSA_NSID_NOT_ASSIGNED;
+	char text[NL_TEXT_MAX];
+	uint8_t buf[128];
+	int r;
+
+	r = nl_talk(nl, put_nsid_request(buf, RTM_GETNSID, netns_fd), read_nsid, &current, text);
+	if (r == 0)
+		*ret = current;
+	return r;
+}

@@ -75,3 +75,7 @@ int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT
 /* Give the netns behind @netns_fd (borrowed) the id @nsid in the netns of @nl. That it has this
  * id already is success. Returns 0 or -errno. */
 int links_set_nsid(struct nl_sock *nl, int netns_fd, int32_t nsid, char ret_text[NL_TEXT_MAX]);
+
+/* The id that the netns of @nl gives to the one behind @netns_fd (borrowed), or -1 where it has
+ * given none. Returns 0 or -errno. */
+int links_get_nsid(struct nl_sock *nl, int netns_fd, int32_t *ret);

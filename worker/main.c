@@ -13,12 +13,15 @@
 static const char usage_text[] =
 	"Usage: netcr-worker restore -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
 	"                            [--broker B] [--dry-run] [--json]\n"
+	"       netcr-worker dump    -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
+	"                            [--skip-kind KIND]... [--json]\n"
 	"       netcr-worker show    -D DIR [--ns-id N] [--json | --dot]\n"
 	"       netcr-worker check   [--broker B] [--json]\n"
 	"       netcr-worker --help | --version\n"
 	"\n"
 	"restore  makes the network devices that CRIU's images in DIR describe in the target's\n"
 	"         network namespace, with their sysctls: all of it, or nothing\n"
+	"dump     saves the target's network namespace to images in DIR: all of them, or none\n"
 	"show     prints what the images hold\n"
 	"check    says what this kernel and the broker can do\n"
 	"\n"
@@ -29,10 +32,11 @@ static const char usage_text[] =
 	"  --netns PATH            this network namespace, and the user namespace that owns it\n"
 	"  --userns PATH           or this one\n"
 	"  --ns-id N               which network namespace of the images; default: the only one,\n"
-	"                          or the root task's\n"
+	"                          or the root task's; a dump without ids-1.img takes 10\n"
 	"  --external 'macvlan[NAME]:PARENT'\n"
 	"                          the parent of macvlan NAME, or of all with NAME '*': an\n"
 	"                          interface in the broker's network namespace\n"
+	"  --skip-kind KIND        leave out links of this kind, with a warning\n"
 	"  --broker fd:N|PATH      the session to use; default: $NETCR_BROKER, or\n"
 	"                          /run/netcr/broker.sock\n"
 	"  --dry-run               print the steps, and change nothing\n"
@@ -49,6 +53,7 @@ static const struct {
 	int (*run)(int argc, char *argv[]);
 } commands[] = {
 	{ "restore", cmd_restore },
+	{ "dump", cmd_dump },
 	{ "show", cmd_show },
 	{ "check", cmd_check },
 };

@@ -22,6 +22,7 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "dot", no_argument, NULL, 'g' },
+	{ "skip-kind", required_argument, NULL, 's' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -32,10 +33,10 @@ static unsigned int set_of(int c)
 		int c;
 		unsigned int set;
 	} sets[] = {
-		{ 'D', OPTION_IMAGES }, { 'p', OPTION_TARGET },  { 'n', OPTION_TARGET },
-		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },   { 'e', OPTION_EXTERNAL },
-		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN }, { 'j', OPTION_JSON },
-		{ 'g', OPTION_DOT },
+		{ 'D', OPTION_IMAGES }, { 'p', OPTION_TARGET },    { 'n', OPTION_TARGET },
+		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },     { 'e', OPTION_EXTERNAL },
+		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN },   { 'j', OPTION_JSON },
+		{ 'g', OPTION_DOT },    { 's', OPTION_SKIP_KIND },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
@@ -89,6 +90,9 @@ static int take(int c, struct options *options, struct report *report)
 		break;
 	case 'd':
 		options->dry_run = true;
+		break;
+	case 's':
+		status = skip_kinds_add(&options->skip, optarg, report);
 		break;
 	case 'g':
 		options->dot = true;
@@ -149,7 +153,7 @@ int options_parse(int argc, char *argv[], unsigned int takes, struct options *re
 {
 	int status;
 
-	*ret = (struct options){ 0 };
+	*ret = (struct options){ .externals.of_dump = takes & OPTION_SKIP_KIND };
 	for (int i = 1; i < argc && takes & OPTION_JSON; i++)
 		ret->json |= strcmp(argv[i], "--json") == 0;
 	status = report_init(report, argv[0], ret->json);

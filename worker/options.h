@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "worker/externals.h"
+#include "worker/skip_kinds.h"
 #include "worker/target.h"
 
 struct report;
@@ -16,6 +17,7 @@ struct options {
 	struct externals externals; /* owned */
 	const char *broker;         /* NULL: not given */
 	bool dry_run, json, dot;
+	struct skip_kinds skip;
 };
 
 /* Which options a command takes. */
@@ -28,6 +30,7 @@ enum option_set {
 	OPTION_DRY_RUN = 1 << 5,
 	OPTION_JSON = 1 << 6,
 	OPTION_DOT = 1 << 7,
+	OPTION_SKIP_KIND = 1 << 8,
 };
 
 /* @argv[0] is the command. Whether --json is there is found out first, so that errors of the

@@ -203,8 +203,8 @@ static int lock(struct target *target, struct report *report)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return report_fail(report, EXIT_UNDONE,
-				   "another restore into this network namespace is going on; "
-				   "nothing was done");
+				   "another restore into this network namespace is going on, or "
+				   "a dump of it; nothing was done");
 	return report_fail(report, EXIT_OS_, "cannot lock the target: %s", strerror(errno));
 }
 

@@ -1,0 +1,105 @@
+/* Saving one network namespace: what the parts of a dump share, and what a kind of link gets to
+ * say what is its own (link_kind.h). All of it only reads. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include "common/nl.h"
+#include "criu/netdev.pb-c.h"
+#include "criu/netns.pb-c.h"
+
+struct externals;
+struct image_out;
+struct report;
+struct skip_kinds;
+struct sysctl_table;
+
+/* What the kernel calls a namespace, and what the images do. */
+struct dump_nsid {
+	int32_t nsid;
+	uint32_t ns_id;
+};
+
+enum {
+	DUMP_NSIDS_MAX = 1, /* the namespace's own id */
+	DUMP_LOST_MAX = 512
+};
+
+struct dump {
+	/* set by the command */
+	struct nl_sock *nl; /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
+	int netns, sysctls; /* borrowed; as in struct target */
+	uint32_t ns_id;     /* of the images */
+	struct externals *externals;
+	struct skip_kinds *skip;
+	struct report *report;
+	/* by dump_nsids() */
+	struct dump_nsid nsids[DUMP_NSIDS_MAX];
+	size_t n_nsids;
+	/* by dump_links() */
+	Img__NetDevice **links; /* owned, n_links of them, in the order of the kernel */
+	size_t n_links;
+	uint32_t *skipped; /* owned; indexes of links that are not saved */
+	size_t n_skipped;
+};
+
+/* A link as the kernel describes it. All pointers are borrowed, for the time of the call. */
+struct dump_link {
+	const struct dump *d;
+	const struct ifinfomsg *ifi;
+	const char *name;                         /* IFLA_IFNAME */
+	const char *kind;                         /* IFLA_INFO_KIND, "" where there is none */
+	const struct nlattr *attrs[IFLA_MAX + 1]; /* IFLA_*, by type; NULL: not there */
+	const struct nlattr *info_data;           /* IFLA_INFO_DATA, nested; or NULL */
+	/* The images' id of the namespace that IFLA_LINK is an index in, this one's where the
+	 * kernel names none; 0: a namespace that is not saved. */
+	uint32_t link_ns_id;
+	char lost[DUMP_LOST_MAX]; /* what the images cannot hold, by dump_lost() */
+};
+
+/* The value of a u32, u16 or u8 attribute of just that size, or @otherwise. @attr may be NULL. */
+uint32_t dump_attr_u32(const struct nlattr *attr, uint32_t otherwise);
+uint32_t dump_attr_u16(const struct nlattr *attr, uint32_t otherwise);
+uint32_t dump_attr_u8(const struct nlattr *attr, uint32_t otherwise);
+
+/* Attribute @type of @link's IFLA_INFO_DATA, or NULL. */
+const struct nlattr *dump_info(const struct dump_link *link, uint16_t type);
+
+/* Note a thing that @link has and the images cannot hold, e.g. "its alias": a warning names it. */
+void dump_lost(struct dump_link *link, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Take an RTM_NEWLINK apart. Returns 0, or -EIO where it has no name. */
+int dump_link_parse(const struct nlmsghdr *nlh, struct dump_link *ret);
+
+/* The ids that the target gives to namespaces that the images know. Each of the functions below
+ * returns 0 or an exit status, noted in the report. */
+int dump_nsids(struct dump *d);
+
+/* All links, with their sysctls. dump_fini() is due in any case. */
+int dump_links(struct dump *d);
+bool dump_is_skipped(const struct dump *d, uint32_t ifindex);
+void dump_fini(struct dump *d);
+
+/* The namespace's own state; to be freed by img__netns__free_unpacked() in any case. */
+int dump_netns(struct dump *d, Img__Netns *ret);
+
+/* Sysctls of @table below @dir of /proc/sys/net as images have them: every name is an entry. */
+int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const char *dir,
+		 Img__Sysctl ***ret, size_t *ret_n);
+
+/* The files in iproute2's formats, whole: what `ip addr save`, `ip route save`, `ip -6 route save`
+ * and `ip rule save` write. dump_route() adds the routes of other tables behind those of main. */
+int dump_addr(struct dump *d, struct image_out *ret);
+int dump_route(struct dump *d, uint8_t family, struct image_out *ret);
+int dump_rule(struct dump *d, struct image_out *ret);
+
+/* inventory.img and ids-1.img of a directory that has none: the least that makes it one that tools
+ * read, with this namespace as the root task's. */
+int dump_inventory(struct dump *d, struct image_out *ret);
+int dump_ids(struct dump *d, struct image_out *ret);
