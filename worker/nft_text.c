@@ -81,7 +81,7 @@ static void drop_blank_line(struct strip *s)
 		s->from++;
 }
 
-/* The end of the line behind a brace belongs to the brace. */
+/* The end of the line behind a brace or a semicolon belongs to it. */
 static void take_line_end(struct strip *s)
 {
 	size_t pos = s->scan.pos;
@@ -246,8 +246,11 @@ static int take_token(struct strip *s, const struct nft_token *token)
 		return open_level(s);
 	if (s->scan.depth + 1 == (size_t)s->level && token->type == NFT_CLOSE)
 		return close_level(s, token);
-	if (s->scan.depth == (size_t)s->level && token->type == NFT_END_STATEMENT)
+	if (s->scan.depth == (size_t)s->level && token->type == NFT_END_STATEMENT) {
+		if (s->scan.text[token->start] == ';')
+			take_line_end(s);
 		return end_statement(s);
+	}
 	if (s->stmt.n < NFT_STATEMENT_TOKENS)
 		s->stmt.tokens[s->stmt.n] = *token;
 	s->stmt.n++;
