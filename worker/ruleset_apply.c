@@ -140,6 +140,15 @@ static int run_load(const struct ruleset_part *part, enum ruleset_part_id id, st
 	return r;
 }
 
+/* One transaction is one datagram, and who has no privilege on the host may make it no larger than
+ * that sysctl says (sock_setsockopt() in net/core/sock.c). */
+static const char *hint_of(const char *text)
+{
+	return strstr(text, "Message too long")
+		       ? "; they are more than this user may load at once: raise net.core.wmem_max"
+		       : "";
+}
+
 int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct tools *tools,
 		  struct ruleset_undo *undo, struct report *report)
 {
@@ -158,8 +167,8 @@ int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct
 	tools_result_fini(&result);
 	if (r == 0)
 		return 0;
-	return report_fail(report, EXIT_UNDONE, "%s: %s cannot load its rules: %s", part->file,
-			   tools_name(job), result.text);
+	return report_fail(report, EXIT_UNDONE, "%s: %s cannot load its rules: %s%s", part->file,
+			   tools_name(job), result.text, hint_of(result.text));
 }
 
 /* --- the way back --- */

@@ -26,37 +26,48 @@ enum {
 };
 #define ADDRESS_SPACE ((rlim_t)2 << 30)
 
+enum who {
+	HELPER = 1 << 0,
+	TOOL = 1 << 1,
+	BOTH = HELPER | TOOL
+};
+
 /* What programs need to start, and where names of marks, groups, services and users are. */
 static const struct {
 	const char *path;
+	enum who who;
 	struct landlock_path rights;
 } readable[] = {
-	{ "/usr", { .executes = 1 } },
-	{ "/bin", { .executes = 1 } },
-	{ "/sbin", { .executes = 1 } },
-	{ "/lib", { .executes = 1 } },
-	{ "/lib64", { .executes = 1 } },
-	{ "/etc/ld.so.cache", { .is_file = 1 } },
-	{ "/etc/iproute2", { 0 } },
-	{ "/etc/xtables", { 0 } },
-	{ "/etc/nsswitch.conf", { .is_file = 1 } },
-	{ "/etc/protocols", { .is_file = 1 } },
-	{ "/etc/services", { .is_file = 1 } },
-	{ "/etc/passwd", { .is_file = 1 } },
-	{ "/etc/group", { .is_file = 1 } },
-	{ "/proc/self/net", { 0 } }, /* which tables the old iptables has */
-	{ "/proc/sys/kernel/modprobe", { .is_file = 1 } },
+	{ "/usr", BOTH, { .executes = 1 } },
+	{ "/bin", BOTH, { .executes = 1 } },
+	{ "/sbin", BOTH, { .executes = 1 } },
+	{ "/lib", BOTH, { .executes = 1 } },
+	{ "/lib64", BOTH, { .executes = 1 } },
+	{ "/etc/ld.so.cache", BOTH, { .is_file = 1 } },
+	{ "/etc/iproute2", BOTH, { 0 } },
+	{ "/etc/xtables", BOTH, { 0 } },
+	{ "/etc/nsswitch.conf", BOTH, { .is_file = 1 } },
+	{ "/etc/protocols", BOTH, { .is_file = 1 } },
+	{ "/etc/services", BOTH, { .is_file = 1 } },
+	{ "/etc/passwd", BOTH, { .is_file = 1 } },
+	{ "/etc/group", BOTH, { .is_file = 1 } },
+	/* Which tables the old iptables has. That of a tool is not there before the tool is. */
+	{ "/proc", HELPER, { 0 } },
+	{ "/proc/self/net", TOOL, { 0 } },
 };
 
-static int restrict_paths(void)
+static int restrict_paths(enum who who)
 {
 	struct landlock_path paths[ARRAY_SIZE(readable)];
 	size_t n = 0;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		int fd = open(readable[i].path, O_PATH | O_CLOEXEC);
+		int fd;
 
+		if (!(readable[i].who & who))
+			continue;
+		fd = open(readable[i].path, O_PATH | O_CLOEXEC);
 		if (fd < 0)
 			continue;
 		paths[n] = readable[i].rights;
@@ -107,7 +118,7 @@ int tools_confine(void)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return restrict_paths();
+	return restrict_paths(HELPER);
 }
 
 static int limit(void)
@@ -180,6 +191,8 @@ void tools_become(const struct tools *tools, enum tools_job job, int in, int out
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
 	r = fd_close_all();
+	if (r == 0)
+		r = restrict_paths(TOOL);
 	if (r == 0)
 		r = pass_on_capabilities(tools->is_legacy[job]);
 	if (r == 0)

@@ -165,7 +165,6 @@ static int writes_nothing(void *arg)
 	CHECK(open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600) < 0);
 	CHECK(open("/etc/hosts", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
 	CHECK(open("/etc/shadow", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
-	CHECK(open("/proc/self/maps", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
 	CHECK(open("/usr/bin/env", O_RDONLY | O_CLOEXEC) >= 0);
 	return CHILD_OK;
 }
