@@ -109,7 +109,8 @@ bool nft_statement_is_lock_table(const struct nft_statement *s, const char *run_
 	if (run_id && strlen(run_id) == len - n - 1 && memcmp(text, run_id, len - n - 1) == 0)
 		return true;
 	for (size_t i = 0; i < len - n - 1; i++) {
-		if (!memchr("0123456789abcdefABCDEF-", text[i], 23))
+		/* No token has a NUL in it, which strchr() would find. */
+		if (!strchr("0123456789abcdefABCDEF-", text[i]))
 			return false;
 	}
 	return true;

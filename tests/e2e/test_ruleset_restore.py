@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
+import time
 
 import pytest
 
@@ -223,6 +225,24 @@ def test_the_lock_of_nft(restore, container, user1, images):
     done = restore(box, images(nftables=EVERYTHING.replace("table ip nat", lock + "table ip nat")))
     assert done.returncode == 0, done.stderr
     assert "CRIU" not in rules(box) and "masquerade" in rules(box)
+
+
+def test_the_lock_of_the_run_that_the_inventory_names(restore, container, user1, images):
+    """Only then is a name taken that could be anybody's."""
+    box = container(user1)
+    text = "table inet CRIU-my_run {\n}\ntable ip mine {\n}\n"
+    directory = images(nftables=text)
+    assert restore(box, directory).returncode == 0
+    assert rules(box) == text
+    path = os.path.join(directory, "inventory.img")
+    with open(path, "rb") as f:
+        old = f.read()  # magic, size, entry
+    entry = old[8:] + b"\x6a\x06my_run"
+    with open(path, "wb") as f:
+        f.write(old[:4] + struct.pack("=I", len(entry)) + entry)
+    done = restore(box, directory)
+    assert done.returncode == 0, done.stderr
+    assert rules(box) == "table ip mine {\n}\n"
 
 
 # --- both ways
@@ -468,13 +488,14 @@ def test_iptables_that_is_built_on_nftables(worker, container, user1, images):
 # --- processes that die
 
 
-@pytest.fixture
-def slow(worker, container, user1, stage, procs):
-    """A restore whose nft does not come to an end, in a mount namespace of its own."""
+@pytest.fixture(params=["list"])
+def slow(request, worker, container, user1, stage, procs):
+    """A restore whose nft does not come to an end, in a mount namespace of its own: the one that
+    lists, or by indirect parametrization the one that loads."""
     box = container(user1)
     script = os.path.join(stage, "slow-nft")
     with open(script, "w") as f:
-        f.write("#!/bin/sh\nexec /usr/bin/sleep 1000\n")
+        f.write(f"#!/bin/sh\n[ $1 = {request.param} ] && exec /usr/bin/sleep 1000; exit 0\n")
     os.chmod(script, 0o755)
     proc = procs.start(
         ["unshare", "-m", "sh", "-c", f'mount --bind {script} /usr/sbin/nft; exec "$@"', "sh",
@@ -505,6 +526,31 @@ def test_helper_killed(slow):
     wait_until(lambda: not tools_of(box), "the tool is gone", 5)
 
 
+@pytest.mark.parametrize("slow", ["-f"], indirect=True)
+def test_helper_killed_while_it_loads(slow):
+    """Then nobody knows, and nobody can undo."""
+    box, proc = slow
+    helper, = [p for p in tools_of(box) if namespaces.comm(p) == "netcr-tools"]
+    os.kill(helper, signal.SIGKILL)
+    _, err = proc.communicate(timeout=20)
+    assert proc.returncode == 2, err
+    assert "its helper was killed" in err
+    assert "the rules of nftables may be left changed" in err
+
+
+@pytest.mark.parametrize("slow", ["-f"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_loads(slow, number):
+    """The helper does not heed what a terminal sends to all; the worker does, when nft is done."""
+    box, proc = slow
+    for pid in [*tools_of(box), proc.pid]:
+        os.kill(pid, number)
+    time.sleep(0.2)
+    assert len(tools_of(box)) == 2 and proc.poll() is None
+    proc.kill()
+    wait_until(lambda: not tools_of(box), "helper and tool are gone", 5)
+
+
 def test_tool_killed(slow):
     box, proc = slow
     tool, = [p for p in tools_of(box) if namespaces.comm(p) == "sleep"]
@@ -526,6 +572,7 @@ def test_what_the_tool_may(slow, user1):
     assert int(now["CapBnd"], 16) == 0x3000  # and CAP_NET_RAW, which it does not have
     assert now["NoNewPrivs"] == "1"
     assert sorted(os.listdir(f"/proc/{tool}/fd")) == ["0", "1", "2"]
+    assert not set(now["Groups"].split()) - {str(user1.gid)}
     with open(f"/proc/{tool}/environ", "rb") as f:
         assert re.fullmatch(rb"(PWD|OLDPWD|_)=.*|", f.read().rstrip(b"\0"))  # by the shell
     with open(f"/proc/{tool}/limits") as f:
