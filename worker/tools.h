@@ -45,8 +45,8 @@ struct tools_result {
 void tools_init(struct tools *tools);
 
 /* Find the programs, in /usr/sbin, /sbin and /usr/bin, and start the helper, in the namespaces
- * that the caller is in. It ends when @ret is closed, and when the caller dies. Returns 0 or an
- * exit status. */
+ * that the caller is in. It ends when @ret is closed, and when the caller dies. From then on the
+ * caller ignores SIGCHLD: it cannot wait once it is confined. Returns 0 or an exit status. */
 int tools_start(struct tools *ret, struct report *report);
 
 /* Hang up. The helper kills what it runs, and ends. */
