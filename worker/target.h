@@ -17,14 +17,15 @@ struct target_args {
 };
 
 struct target {
-	int netns;          /* owned */
-	int lock;           /* owned; while it is open, no other restore changes this netns */
-	int handover;       /* owned; a second rtnetlink socket in the target, for the broker */
-	int userns;         /* owned; -1 where it is not to be joined */
-	int sysctls;        /* owned; O_PATH of /proc/sys/net */
-	struct nl_sock nl;  /* owned; in the target */
+	int netns;         /* owned */
+	int lock;          /* owned; while it is open, no other restore changes this netns */
+	int handover;      /* owned; a second rtnetlink socket in the target, for the broker */
+	int userns;        /* owned; -1 where it is not to be joined */
+	int sysctls;       /* owned; O_PATH of /proc/sys/net */
+	struct nl_sock nl; /* owned; in the target */
+	uint64_t ino;      /* of the netns, for messages */
+
 	struct tools tools; /* owned; started by commands that have to do with rules */
-	uint64_t ino;       /* of the netns, for messages */
 };
 
 /* A target that owns nothing. */
