@@ -25,10 +25,10 @@
 	     (attr) = mnl_attr_next(attr))
 
 enum {
-	NL_TEXT_MAX = 160,         /* bytes of an extended ack that are kept, with the NUL */
-	NL_BUFFER_SIZE = 32768,    /* what the kernel fills at most in a dump (netlink_dump()) */
-	NL_TIMEOUT_MS = 30 * 1000, /* for a whole answer, waits taken together */
-	NL_STRAYS_MAX = 1024,      /* datagrams in a row that are passed over */
+	NL_TEXT_MAX = 160,        /* bytes of an extended ack that are kept, with the NUL */
+	NL_BUFFER_SIZE = 32768,   /* what the kernel fills at most in a dump (netlink_dump()) */
+	NL_TIMEOUT_MS = 5 * 1000, /* for an answer: it is there when sending returns, if ever */
+	NL_STRAYS_MAX = 1024,     /* datagrams in a row that are passed over */
 };
 
 struct nl_sock {
@@ -60,7 +60,7 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 /* Send the messages that fill the @size bytes from @first on in one datagram, of which only the
  * last has NLM_F_ACK: the kernel takes them all within one system call, so no signal, not even
- * SIGKILL, comes between them. Returns as nl_talk() does; after an error of one message the
- * others have been taken all the same. */
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+ * SIGKILL, comes between them. Returns as nl_talk() does, with the number of the message, from 0,
+ * in *ret_nr for a kernel's error; the others have been taken all the same. */
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
 		 char ret_text[NL_TEXT_MAX]);

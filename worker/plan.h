@@ -40,6 +40,7 @@ struct plan_link {
 	char parent[IFNAMSIZ];
 	struct link_spec spec;
 	struct sysctl_set conf4, conf6;
+	bool up_early; /* comes up when it is settled, not when it is released */
 };
 
 struct plan_nsid {
@@ -56,7 +57,7 @@ enum step_type {
 	STEP_LINK_SYSCTLS, /* of links[first] */
 	STEP_RULESET,      /* part first of the images' ruleset */
 	STEP_VERIFY,       /* all that was asked for, read back */
-	STEP_RELEASE,      /* take all links out of PLAN_GROUP */
+	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
 };
 
 struct step {
