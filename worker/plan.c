@@ -19,7 +19,6 @@
 #include "worker/image.h"
 #include "worker/links.h"
 #include "worker/report.h"
-#include "worker/ruleset.h"
 
 void plan_fini(struct plan *plan)
 {
