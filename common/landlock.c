@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 
 enum {
+	ACCESS_FS_EXECUTE = 1 << 0,
 	ACCESS_FS_WRITE_FILE = 1 << 1,
 	ACCESS_FS_READ_FILE = 1 << 2,
 	ACCESS_FS_READ_DIR = 1 << 3,
@@ -60,6 +61,11 @@ static int allow_path(int ruleset, const struct landlock_path *path, uint64_t ha
 	if (path->makes)
 		attr.allowed_access |=
 			ACCESS_FS_WRITE_FILE | ACCESS_FS_MAKE_REG | ACCESS_FS_REMOVE_FILE;
+	if (path->executes)
+		attr.allowed_access |= ACCESS_FS_EXECUTE;
+	/* A right that only directories can have is EINVAL for a file. */
+	if (path->is_file)
+		attr.allowed_access &= ~(uint64_t)ACCESS_FS_READ_DIR;
 	attr.allowed_access &= handled;
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0U) < 0)
 		return -errno;

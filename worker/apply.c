@@ -2,7 +2,8 @@
  * Taking the steps. A step that fails notes the error, with the link it is about; what was done
  * by then is undone by apply(), in one place.
  *
- * May: change the target, ask the broker. Must not: fork, or go on after a failure.
+ * May: change the target, ask the broker and the helper that runs nft. Must not: fork, or go on
+ * after a failure.
  */
 #include "worker/apply.h"
 
@@ -18,6 +19,7 @@
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
+#include "worker/ruleset_apply.h"
 #include "worker/target.h"
 #include "worker/undo.h"
 #include "worker/verify.h"
@@ -214,6 +216,12 @@ static int apply_link_sysctls(struct applying *a, const struct step *step)
 	return status ? status : write_set(a, &link->conf6, made ? a->plan->default6 : NULL);
 }
 
+static int apply_ruleset(struct applying *a, const struct step *step)
+{
+	return ruleset_apply(a->plan->ruleset, (enum ruleset_part_id)step->first, &a->target->tools,
+			     &a->undo.ruleset, a->report);
+}
+
 static int apply_verify(struct applying *a, const struct step *step)
 {
 	(void)step;
@@ -254,10 +262,11 @@ static int apply_release(struct applying *a, const struct step *step)
 }
 
 static int (*const takers[])(struct applying *a, const struct step *step) = {
-	[STEP_CLEAR] = apply_clear,   [STEP_SYSCTLS] = apply_sysctls,
-	[STEP_NSID] = apply_nsid,     [STEP_MAKE] = apply_make,
-	[STEP_SETTLE] = apply_settle, [STEP_LINK_SYSCTLS] = apply_link_sysctls,
-	[STEP_VERIFY] = apply_verify, [STEP_RELEASE] = apply_release,
+	[STEP_CLEAR] = apply_clear,     [STEP_SYSCTLS] = apply_sysctls,
+	[STEP_NSID] = apply_nsid,       [STEP_MAKE] = apply_make,
+	[STEP_SETTLE] = apply_settle,   [STEP_LINK_SYSCTLS] = apply_link_sysctls,
+	[STEP_RULESET] = apply_ruleset, [STEP_VERIFY] = apply_verify,
+	[STEP_RELEASE] = apply_release,
 };
 
 /* --- all of them --- */

@@ -43,6 +43,8 @@ static int open_all(struct restore *c)
 		status = broker_open(c->options.broker, &c->broker, &c->report);
 	if (!status)
 		status = target_join(&c->target, &c->report);
+	if (!status)
+		status = tools_start(&c->target.tools, &c->report);
 	return status;
 }
 
@@ -54,6 +56,8 @@ static int load_and_plan(struct restore *c)
 	status = image_load(c->images, c->options.ns_id, &c->image, &c->report);
 	if (!status)
 		status = image_check(&c->image, &c->report);
+	if (!status)
+		status = ruleset_check_tools(&c->image.ruleset, &c->target.tools, &c->report);
 	if (status)
 		return status;
 	r = links_get(&c->target.nl, &links);

@@ -148,6 +148,9 @@ static int load_host_id(int dir, struct image_netns *ret, struct report *report)
 			status = fail_entry(&r);
 		else if (inventory->root_ids && inventory->root_ids->has_net_ns_id)
 			ret->host_id = inventory->root_ids->net_ns_id;
+		if (inventory && inventory->dump_criu_run_id)
+			(void)snprintf(ret->run_id, sizeof(ret->run_id), "%s",
+				       inventory->dump_criu_run_id);
 		if (inventory)
 			img__inventory__free_unpacked(inventory, NULL);
 	}
@@ -279,6 +282,8 @@ int image_load(int dir, uint32_t id, struct image_netns *ret, struct report *rep
 		status = load_links(dir, ret, report);
 	if (!status)
 		status = load_host_id(dir, ret, report);
+	if (!status && !ret->netns->ext_key)
+		status = ruleset_load(dir, ret->id, ret->run_id, &ret->ruleset, report);
 	if (status)
 		image_fini(ret);
 	return status;
@@ -289,6 +294,7 @@ void image_fini(struct image_netns *image)
 	for (size_t i = 0; i < image->n_links; i++)
 		img__net_device__free_unpacked(image->links[i], NULL);
 	free(image->links);
+	ruleset_fini(&image->ruleset);
 	if (image->netns)
 		img__netns__free_unpacked(image->netns, NULL);
 	image->links = NULL;

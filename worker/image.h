@@ -8,6 +8,7 @@
 
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
+#include "worker/ruleset.h"
 
 struct report;
 
@@ -25,7 +26,9 @@ struct image_netns {
 	char netns_name[IMAGE_NAME_MAX];
 	Img__NetDevice **links; /* owned, n_links of them, in the order of the file */
 	size_t n_links;
-	Img__Netns *netns; /* owned */
+	Img__Netns *netns;           /* owned */
+	char run_id[IMAGE_NAME_MAX]; /* of the dump; "": not known */
+	struct ruleset ruleset;      /* owned; without CRIU's lock */
 };
 
 /* Open the directory @path. Returns 0 and a descriptor that the caller owns, or an exit status. */

@@ -320,8 +320,8 @@ static bool is_mtu_due(const struct plan_link *link)
 static int plan_steps(struct plan *plan, bool clear, struct report *report)
 {
 	/* A make, a settle and a sysctl step a link at most, and the five kinds around them. */
-	plan->steps =
-		calloc(3 * plan->n_links + plan->n_sets + plan->n_nsids + 3, sizeof(*plan->steps));
+	plan->steps = calloc(3 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 3,
+			     sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
 	if (clear)
@@ -343,6 +343,10 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 		if (has_due(&link->conf4, made ? plan->default4 : NULL) ||
 		    has_due(&link->conf6, made ? plan->default6 : NULL))
 			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
+	}
+	for (size_t i = 0; i < RULESET_PARTS; i++) {
+		if (ruleset_has(plan->ruleset, (enum ruleset_part_id)i))
+			add_step(plan, STEP_RULESET, i, 1);
 	}
 	add_step(plan, STEP_VERIFY, 0, 0);
 	if (plan->needs_broker)
@@ -382,6 +386,7 @@ int plan_make(const struct image_netns *image, struct externals *externals,
 				   "%s: the namespace was external to the checkpoint ('%s'), so "
 				   "its images hold nothing to restore",
 				   image->netns_name, image->netns->ext_key);
+	ret->ruleset = &image->ruleset;
 	status = find_leftovers(links, &clear, report);
 	if (!status)
 		status = plan_sets(image, ret, report);

@@ -16,6 +16,7 @@ struct externals;
 struct image_netns;
 struct link_list;
 struct report;
+struct ruleset;
 
 /* The IFLA_GROUP of links of a restore that is not done yet. One RTM_DELLINK takes them all
  * away again; and what a killed restore left behind is known by it. */
@@ -54,6 +55,7 @@ enum step_type {
 	STEP_MAKE,         /* links[first] to links[first + n - 1], by the broker */
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
+	STEP_RULESET,      /* part first of the images' ruleset */
 	STEP_VERIFY,       /* all that was asked for, read back */
 	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
 };
@@ -69,6 +71,7 @@ struct plan {
 	struct sysctl_set sets[PLAN_SETS_MAX]; /* owned, in the order they are written */
 	size_t n_sets;
 	const struct sysctl_set *default4, *default6; /* of sets; what a new link inherits */
+	const struct ruleset *ruleset;                /* of the images; borrowed */
 	struct plan_nsid *nsids;                      /* owned */
 	size_t n_nsids;
 	struct step *steps; /* owned */

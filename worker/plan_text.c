@@ -5,6 +5,7 @@
 
 #include "worker/links.h"
 #include "worker/plan.h"
+#include "worker/ruleset.h"
 
 static size_t count_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
 {
@@ -42,6 +43,14 @@ static void describe_link_sysctls(const struct plan *plan, const struct plan_lin
 		       link->dev->name);
 }
 
+static void describe_ruleset(const struct ruleset_part *part, enum tools_job job, char *ret,
+			     size_t size)
+{
+	(void)snprintf(ret, size, "load %zu tables of rules from %s by %s%s", part->n_tables,
+		       part->file, tools_name(job),
+		       job == TOOLS_NFT_LOAD ? ", in place of all that there are" : "");
+}
+
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size)
 {
 	const struct plan_link *link = &plan->links[step->first];
@@ -70,6 +79,10 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_LINK_SYSCTLS:
 		describe_link_sysctls(plan, link, ret, size);
+		break;
+	case STEP_RULESET:
+		describe_ruleset(&plan->ruleset->parts[step->first], ruleset_jobs[step->first].load,
+				 ret, size);
 		break;
 	case STEP_VERIFY:
 		(void)snprintf(ret, size, "read everything back");

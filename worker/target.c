@@ -33,7 +33,8 @@ void target_init(struct target *target)
 				   .sysctls = -1,
 				   .lock = -1,
 				   .handover = -1,
-				   .nl = { .fd = -1 } };
+				   .nl = { .fd = -1 },
+				   .tools = { .sock = -1 } };
 }
 
 void target_fini(struct target *target)
@@ -44,6 +45,7 @@ void target_fini(struct target *target)
 	fd_closep(&target->lock);
 	fd_closep(&target->handover);
 	fd_closep(&target->nl.fd);
+	tools_fini(&target->tools);
 	free(target->nl.buf);
 	target->nl.buf = NULL;
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "common/nl.h"
+#include "worker/tools.h"
 
 struct report;
 
@@ -23,6 +24,8 @@ struct target {
 	int sysctls;       /* owned; O_PATH of /proc/sys/net */
 	struct nl_sock nl; /* owned; in the target */
 	uint64_t ino;      /* of the netns, for messages */
+
+	struct tools tools; /* owned; started by commands that have to do with rules */
 };
 
 /* A target that owns nothing. */

@@ -132,8 +132,9 @@ static bool undo_sysctls(const struct undo *undo, struct target *target, struct 
 
 bool undo_run(const struct undo *undo, struct target *target, struct report *report)
 {
-	bool clean = undo_links(target, report);
+	bool clean = ruleset_undo_run(&undo->ruleset, &target->tools, report);
 
+	clean = undo_links(target, report) && clean;
 	clean = undo_lo(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
 	if (clean)
@@ -149,4 +150,5 @@ void undo_fini(struct undo *undo)
 	for (size_t i = 0; i < undo->n_sets; i++)
 		sysctl_set_fini(&undo->sets[i]);
 	undo->n_sets = 0;
+	ruleset_undo_fini(&undo->ruleset);
 }

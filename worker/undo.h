@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "worker/links.h"
+#include "worker/ruleset_apply.h"
 #include "worker/state_sysctl.h"
 
 struct plan;
@@ -20,6 +21,7 @@ struct undo {
 	size_t n_sets;
 	struct link_state lo; /* as it was */
 	bool has_lo;
+	struct ruleset_undo ruleset; /* owned; filled in by the steps that touch it */
 	bool gave_nsids; /* these stay: the kernel takes none back (RTM_DELNSID: EOPNOTSUPP) */
 };
 
@@ -27,7 +29,8 @@ struct undo {
  * @ret must be all-zero before. Returns 0 or an exit status. */
 int undo_remember(struct undo *ret, struct target *target, struct report *report);
 
-/* Put it back: delete every link in PLAN_GROUP, and bring lo and the sysctls to what they were.
+/* Put it back: delete every link in PLAN_GROUP, and bring the rules, lo and the sysctls to what they
+ * were.
  * Puts the outcome behind the report's error. Returns true if nothing is left. */
 bool undo_run(const struct undo *undo, struct target *target, struct report *report);
 
