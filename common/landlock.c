@@ -17,6 +17,7 @@ enum {
 	ACCESS_FS_WRITE_FILE = 1 << 1,
 	ACCESS_FS_READ_FILE = 1 << 2,
 	ACCESS_FS_READ_DIR = 1 << 3,
+	ACCESS_FS_IOCTL_DEV = 1 << 15,
 	CREATE_RULESET_VERSION = 1 << 0,
 	RULE_PATH_BENEATH = 1,
 };
@@ -54,6 +55,10 @@ static int allow_path(int ruleset, const struct landlock_path *path, uint64_t ha
 
 	if (path->writes)
 		attr.allowed_access |= ACCESS_FS_WRITE_FILE;
+	/* A right that only a directory can have is refused for a file (EINVAL). */
+	if (path->device)
+		attr.allowed_access =
+			ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE | ACCESS_FS_IOCTL_DEV;
 	attr.allowed_access &= handled;
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0U) < 0)
 		return -errno;
