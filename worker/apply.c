@@ -12,9 +12,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/if_ether.h>
+
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "worker/broker_client.h"
+#include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
@@ -64,6 +67,31 @@ static int fail_make(const struct applying *a, const struct plan_link *link, int
 			   link->at.file, link->at.record, link->dev->name, link->parent,
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
 			   *hint_of(error) ? ": " : "", hint_of(error));
+}
+
+static const struct {
+	int error;
+	const char *hint;
+} own_hints[] = {
+	{ -EADDRINUSE, "another macvlan on its parent has this address, and is up" },
+	{ -EBUSY, "the target has a link of this name or index by now" },
+	{ -EEXIST, "the target has a link of this name or index by now" },
+	{ -EOPNOTSUPP, "this kernel has no such kind of link; load its module" },
+	{ -EPERM, "there is no CAP_NET_ADMIN over the target" },
+};
+
+static int fail_own(const struct applying *a, const struct plan_link *link, const char *what,
+		    int error, const char *text)
+{
+	const char *hint = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(own_hints); i++) {
+		if (own_hints[i].error == error)
+			hint = own_hints[i].hint;
+	}
+	return report_fail(a->report, EXIT_UNDONE, "%s: record %zu: cannot %s: %s%s%s%s%s%s",
+			   link->at.file, link->at.record, what, log_errname(-error),
+			   *text ? " (" : "", text, *text ? ")" : "", *hint ? ": " : "", hint);
 }
 
 static int fail_sysctl(const struct applying *a, const struct sysctl_set *set,
@@ -169,7 +197,35 @@ static int apply_make(struct applying *a, const struct step *step)
 	return fail_make(a, first, r, a->broker->text);
 }
 
-/* The state of the links is read once, when all are there. */
+static int apply_make_own(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	char text[NL_TEXT_MAX], what[256];
+	int r;
+
+	r = link_make(link, a->target, text);
+	if (r == 0)
+		return 0;
+	plan_describe(a->plan, step, what, sizeof(what));
+	return fail_own(a, link, what, r, text);
+}
+
+static int apply_master(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	const struct link_change change = { .master = &link->master->ifindex };
+	char text[NL_TEXT_MAX], what[256];
+	int r;
+
+	r = links_change(&a->target->nl, link->ifindex, &change, text);
+	if (r == 0)
+		return 0;
+	plan_describe(a->plan, step, what, sizeof(what));
+	return fail_own(a, link, what, r, text);
+}
+
+/* The state of the links is read when all are there, and again after one's MTU was changed, which
+ * may change that of a bridge or a macvlan above it. */
 static const struct link_state *state_of(struct applying *a, const struct plan_link *link)
 {
 	const struct link_state *state = NULL;
@@ -179,11 +235,17 @@ static const struct link_state *state_of(struct applying *a, const struct plan_l
 		r = links_get(&a->target->nl, &a->links);
 	a->has_links = r == 0;
 	if (r == 0)
-		state = links_find_index(&a->links, link->dev->ifindex);
+		state = links_find_index(&a->links, link->ifindex);
 	if (!state)
 		(void)report_fail(a->report, EXIT_UNDONE, "link %s cannot be read back: %s",
 				  link->dev->name, r < 0 ? strerror(-r) : "it is not there");
 	return state;
+}
+
+static void forget_states(struct applying *a)
+{
+	links_fini(&a->links);
+	a->has_links = false;
 }
 
 static int apply_settle(struct applying *a, const struct step *step)
@@ -201,9 +263,13 @@ static int apply_settle(struct applying *a, const struct step *step)
 		change.flags = &flags;
 	if (state->mtu != link->dev->mtu)
 		change.mtu = &link->dev->mtu;
-	if (!change.flags && !change.mtu)
+	if (link->set_address && memcmp(state->address, link->dev->address.data, ETH_ALEN) != 0)
+		change.address = link->dev->address.data;
+	if (!change.flags && !change.mtu && !change.address)
 		return 0;
-	r = links_change(&a->target->nl, link->dev->ifindex, &change, text);
+	r = links_change(&a->target->nl, link->ifindex, &change, text);
+	if (change.mtu)
+		forget_states(a);
 	if (r < 0)
 		return report_fail(a->report, EXIT_UNDONE,
 				   "%s: record %zu: cannot bring flags and MTU of %s to %#x and "
@@ -216,7 +282,7 @@ static int apply_settle(struct applying *a, const struct step *step)
 static int apply_link_sysctls(struct applying *a, const struct step *step)
 {
 	const struct plan_link *link = &a->plan->links[step->first];
-	const bool made = link->maker != MAKER_THERE;
+	const bool made = plan_is_made(link);
 	int status;
 
 	status = write_set(a, &link->conf4, made ? a->plan->default4 : NULL);
@@ -240,8 +306,8 @@ static int apply_release(struct applying *a, const struct step *step)
 	if (!indexes)
 		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
 	for (size_t i = 0; i < a->plan->n_links; i++) {
-		if (a->plan->links[i].maker != MAKER_THERE)
-			indexes[n++] = a->plan->links[i].dev->ifindex;
+		if (plan_is_made(&a->plan->links[i]))
+			indexes[n++] = a->plan->links[i].ifindex;
 	}
 	r = links_set_group(&a->target->nl, indexes, n, /* group= */ 0, text);
 	if (r == 0)
@@ -254,10 +320,11 @@ static int apply_release(struct applying *a, const struct step *step)
 }
 
 static int (*const takers[])(struct applying *a, const struct step *step) = {
-	[STEP_CLEAR] = apply_clear,   [STEP_SYSCTLS] = apply_sysctls,
-	[STEP_NSID] = apply_nsid,     [STEP_MAKE] = apply_make,
-	[STEP_SETTLE] = apply_settle, [STEP_LINK_SYSCTLS] = apply_link_sysctls,
-	[STEP_VERIFY] = apply_verify, [STEP_RELEASE] = apply_release,
+	[STEP_CLEAR] = apply_clear,       [STEP_SYSCTLS] = apply_sysctls,
+	[STEP_NSID] = apply_nsid,         [STEP_MAKE] = apply_make,
+	[STEP_MAKE_OWN] = apply_make_own, [STEP_MASTER] = apply_master,
+	[STEP_SETTLE] = apply_settle,     [STEP_LINK_SYSCTLS] = apply_link_sysctls,
+	[STEP_VERIFY] = apply_verify,     [STEP_RELEASE] = apply_release,
 };
 
 /* --- all of them --- */

@@ -7,6 +7,7 @@ struct report;
 struct confine_args {
 	int image_dir; /* borrowed; what is below it stays readable; -1: nothing */
 	int sysctls;   /* borrowed; what is below it stays readable and writable; -1: nothing */
+	int device;    /* borrowed; a device that can still be opened by its path; -1: none */
 };
 
 /* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are
