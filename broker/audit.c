@@ -36,6 +36,7 @@ struct line {
 };
 
 static unsigned long lost; /* lines since the last that was written */
+static bool torn;          /* the last of them was written in part: it is to be ended first */
 
 static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *format, ...)
 {
@@ -94,6 +95,8 @@ static void begin(struct line *l, const struct session *s)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	audit_format_time(now.tv_sec, date);
 	l->len = 0;
+	if (torn)
+		l->buf[l->len++] = '\n';
 	add(l, "netcr-audit time=%s.%03dZ session=%08x uid=%u pid=%d req=%u", date,
 	    (int)(now.tv_nsec / 1000000), s->id, s->caller.uid, s->caller.pid, s->last_id);
 }
@@ -112,11 +115,13 @@ static void end(struct line *l)
 			continue;
 		if (n < 0) {
 			lost++;
+			torn = torn || done > 0;
 			return;
 		}
 		done += (size_t)n;
 	}
 	lost = 0;
+	torn = false;
 }
 
 /* A text of ours or of the kernel's, between quotes. */

@@ -33,7 +33,7 @@
 #define SIOCGSKNS 0x894C
 #endif
 
-/* create_user_ns() in kernel/user_namespace.c allows 32 levels below init. */
+/* create_user_ns() in kernel/user_namespace.c allows no more levels below init. */
 enum {
 	USERNS_LEVELS_MAX = 33
 };

@@ -25,10 +25,10 @@
 	     (attr) = mnl_attr_next(attr))
 
 enum {
-	NL_TEXT_MAX = 160,         /* bytes of an extended ack that are kept, with the NUL */
-	NL_BUFFER_SIZE = 32768,    /* what the kernel fills at most in a dump (netlink_dump()) */
-	NL_TIMEOUT_MS = 30 * 1000, /* for a whole answer, waits taken together */
-	NL_STRAYS_MAX = 1024,      /* datagrams in a row that are passed over */
+	NL_TEXT_MAX = 160,        /* bytes of an extended ack that are kept, with the NUL */
+	NL_BUFFER_SIZE = 32768,   /* what the kernel fills at most in a dump (netlink_dump()) */
+	NL_TIMEOUT_MS = 5 * 1000, /* for an answer: it is there when sending returns, if ever */
+	NL_STRAYS_MAX = 1024,     /* datagrams in a row that are passed over */
 };
 
 struct nl_sock {

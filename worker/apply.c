@@ -143,7 +143,7 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 		return links_set_nsid(&a->target->nl, a->target->netns, nsid->nsid, text);
 	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
 	memcpy(text, a->broker->text, NL_TEXT_MAX);
-	return r;
+	return r == 0 && got != nsid->nsid ? -EPROTO : r;
 }
 
 /* The id of a namespace that is dying stays taken until it is gone, for up to a third of a

@@ -184,7 +184,8 @@ int broker_hello(struct broker *broker)
 	if (r < 0)
 		return r;
 	r = -(int)reply->error;
-	if (r == 0 && reply->result_case != NETCR__REPLY__RESULT_HELLO)
+	if (r == 0 && (reply->result_case != NETCR__REPLY__RESULT_HELLO ||
+		       reply->hello->version < VERSION_MIN || reply->hello->version > VERSION_MAX))
 		r = end_session(broker, -EPROTO, "the broker's answer makes no sense");
 	if (r == 0) {
 		broker->version = reply->hello->version;

@@ -9,6 +9,7 @@ import pytest
 import nlmsg as n
 from conftest import SOURCE, TESTS
 from namespaces import status_of
+from netcr_client import PYTHON
 from nlmsg import newlink
 
 NET_ADMIN = "0000000000001000"
@@ -234,6 +235,15 @@ def test_no_memory_from_the_heap(session, container, user1, malloc_spy):
     s.create(("par0", newlink("mv0")))
     s.nsid(32)
     s.breach(bytes(65536))
+
+
+@pytest.mark.no_sanitizer
+def test_an_allocation_would_be_noticed(malloc_spy):
+    """The spy at another program, which does allocate after seccomp_load()."""
+    code = "import ctypes; ctypes.CDLL(None).seccomp_load(None); print([object()] * 10000)"
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=False,
+                          env={"LD_PRELOAD": f"{malloc_spy} libseccomp.so.2"})
+    assert (done.returncode, done.stdout) == (-signal.SIGILL, b"")
 
 
 @pytest.mark.no_sanitizer

@@ -36,7 +36,7 @@ ALLOWED = {
         initgroups setgroups setresgid setresuid
     """,
     "broker/spawn.c": """
-        exit chdir close dup2 dup3 execvp fcntl fork getgrgid getpid getpwnam getpwuid open prctl
+        exit chdir close dup2 dup3 execvp fcntl fork getgrgid getpid getpwnam getpwuid open prctl sigaction
         recv setenv setsid socketpair strerror syscall waitpid
     """,
     "broker/lockdown.c": """
