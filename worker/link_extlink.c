@@ -20,12 +20,19 @@ static int check_extlink(const Img__NetDevice *dev, const struct entry_place *at
 	return 0;
 }
 
+/* Whether @index is a link that an interrupted restore left behind, and that will be gone. */
+static bool is_leftover(const struct link_list *links, uint32_t index)
+{
+	const struct link_state *link = links_find_index(links, index);
+
+	return link && link->group == PLAN_GROUP;
+}
+
 static int plan_extlink(struct plan_link *link, struct plan_input *in, struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
 	const struct link_state *there = links_find_name(in->links, dev->name);
 
-	/* What an interrupted restore left behind will be gone. */
 	if (!there || there->group == PLAN_GROUP)
 		return report_fail(
 			report, EXIT_UNDONE,
@@ -33,7 +40,7 @@ static int plan_extlink(struct plan_link *link, struct plan_input *in, struct re
 			"parameters of, and the target has none of this name; provide it "
 			"first; nothing was done",
 			link->at.file, link->at.record, dev->name);
-	if (there->master)
+	if (there->master && !is_leftover(in->links, there->master))
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: link %s of the target has a master already; "
 				   "release it first; nothing was done",

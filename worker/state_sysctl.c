@@ -52,11 +52,15 @@ static const char *const unix_names[] = { "max_dgram_qlen" };
 static const char *const ipv4_names[] = { "ping_group_range" };
 /* clang-format on */
 
+/* What a new link does not simply inherit: the MTU is derived from that of the link, and a device
+ * without link layer addresses gets two values of its own (ipv6_add_dev() in net/ipv6/addrconf.c). */
+static const char *const conf6_own[] = { "mtu", "accept_dad", "use_tempaddr", NULL };
+
 const struct sysctl_table sysctl_conf4 = {
 	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .same = NULL
 };
 const struct sysctl_table sysctl_conf6 = {
-	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .same = "mtu"
+	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .same = conf6_own
 };
 const struct sysctl_table sysctl_unix = { .names = unix_names,
 					  .n = ARRAY_SIZE(unix_names),
@@ -259,8 +263,10 @@ bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaul
 		return false;
 	if (!defaults || !defaults->values || defaults->values[i].type == SYSCTL_ABSENT)
 		return true;
-	if (set->table->same && strcmp(set->table->names[i], set->table->same) == 0)
-		return true;
+	for (const char *const *same = set->table->same; same && *same; same++) {
+		if (strcmp(set->table->names[i], *same) == 0)
+			return true;
+	}
 	return !sysctl_value_equal(&set->values[i], &defaults->values[i]);
 }
 

@@ -18,8 +18,8 @@ enum {
 struct sysctl_table {
 	const char *const *names;
 	size_t n;
-	size_t last;      /* is written after all others, as another write changes it; or n */
-	const char *same; /* is written also where it equals the default; or NULL */
+	size_t last; /* is written after all others, as another write changes it; or n */
+	const char *const *same; /* are looked at also where they equal the default; to a NULL */
 };
 
 extern const struct sysctl_table sysctl_conf4; /* ipv4/conf/WHERE */

@@ -57,11 +57,17 @@ static int remember_sets(struct undo *undo, struct target *target)
 	return r;
 }
 
-/* Those that are to be deleted are not to be put back. */
+/* Those that are to be deleted are not to be put back, nor to be a master again. */
 static void drop_leftovers(struct link_list *links)
 {
 	size_t n = 0;
 
+	for (size_t i = 0; i < links->n; i++) {
+		const struct link_state *master = links_find_index(links, links->links[i].master);
+
+		if (master && master->group == PLAN_GROUP)
+			links->links[i].master = 0;
+	}
 	for (size_t i = 0; i < links->n; i++) {
 		if (links->links[i].group != PLAN_GROUP)
 			links->links[n++] = links->links[i];
