@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <string.h>
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -69,6 +70,8 @@ int link_make_encode(const struct plan_link *link, void *buf, size_t size)
 
 	if (size < sizeof(*nlh) + sizeof(struct ifinfomsg))
 		return -EMSGSIZE;
+	/* Before libmnl 1.0.5 padding is left as it is. */
+	memset(buf, 0, size);
 	nlh = put_header(buf, link->ifindex);
 	if (!link_put_common(nlh, size, link) || !put_linkinfo(nlh, size, link))
 		return -EMSGSIZE;
@@ -95,7 +98,7 @@ int link_make(const struct plan_link *link, struct target *target, char ret_text
  * (rtnl_newlink_create() and rtnl_create_link() in net/core/rtnetlink.c): EINVAL means yes. */
 static int probe_rtnl(const char *kind, struct target *target, char ret_text[NL_TEXT_MAX])
 {
-	union request request;
+	union request request = { 0 };
 	struct nlmsghdr *nlh = put_header(request.bytes, /* ifindex= */ 0);
 	struct nlattr *info;
 	int r;
