@@ -40,8 +40,10 @@ static int list_links(const struct image_netns *image, struct plan *plan, struct
 {
 	plan->links = calloc(image->n_links + 1, sizeof(*plan->links));
 	plan->by_index = calloc(image->n_links + 1, sizeof(struct plan_link *));
-	if (!plan->links || !plan->by_index)
-		return report_fail(report, EXIT_OS_, "no memory for %zu links", image->n_links);
+	if (!plan->links || !plan->by_index) {
+		(void)report_fail(report, EXIT_OS_, "no memory for %zu links", image->n_links);
+		return EXIT_OS_;
+	}
 	for (size_t i = 0; i < image->n_links; i++) {
 		plan->links[i] = (struct plan_link){
 			.dev = image->links[i],
