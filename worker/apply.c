@@ -75,7 +75,7 @@ static const struct {
 } own_hints[] = {
 	{ -EADDRINUSE, "another macvlan on its parent has this address, and is up" },
 	{ -EBUSY, "the target has a link of this name or index by now" },
-	{ -EEXIST, "the target has a link of this name or index by now" },
+	{ -EEXIST, "the target has a link of this name or index, or a tunnel with these ends" },
 	{ -EOPNOTSUPP, "this kernel has no such kind of link; load its module" },
 	{ -EPERM, "there is no CAP_NET_ADMIN over the target" },
 };
@@ -83,7 +83,7 @@ static const struct {
 static int fail_own(const struct applying *a, const struct plan_link *link, const char *what,
 		    int error, const char *text)
 {
-	const char *hint = "";
+	const char *hint = error == -EINVAL && link->kind->einval ? link->kind->einval : "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(own_hints); i++) {
 		if (own_hints[i].error == error)

@@ -31,8 +31,9 @@ struct link_kind {
 	const char *name;
 	/* What the kernel calls it (IFLA_INFO_KIND); NULL: links of this kind are not made. */
 	const char *rtnl;
-	bool ethernet;  /* has an address of six bytes; a tun may have one */
-	bool is_master; /* can have ports */
+	const char *einval; /* what this error mostly means when one is made; or NULL */
+	bool ethernet;      /* has an address of six bytes; a tun may have one */
+	bool is_master;     /* can have ports */
 	/* Check what is the kind's own in @dev: what every link has was checked. Returns 0, or
 	 * EXIT_IMAGE with place and name of the link. */
 	int (*check)(const Img__NetDevice *dev, const struct entry_place *at,

@@ -209,6 +209,7 @@ const struct link_kind link_kind_macvlan = {
 	.type = IMG__LINK_TYPE__MACVLAN,
 	.name = "macvlan",
 	.rtnl = "macvlan",
+	.einval = "the parent takes no macvlan of this MTU or mode",
 	.ethernet = true,
 	.check = check_macvlan,
 	.plan = plan_macvlan,

@@ -49,8 +49,9 @@ static const struct number numbers[] = {
 /* clang-format on */
 
 enum {
-	RD_WORDS = 4
-}; /* of an IPv6 prefix */
+	RD_WORDS = 4,     /* of an IPv6 prefix */
+	TTL_DEFAULT = 64, /* in ipip6_netlink_parms() */
+};
 
 static const uint32_t *number_of(const Img__Sit *sit, const struct number *number)
 {
@@ -144,6 +145,19 @@ static uint32_t wanted(const struct plan_link *link, const struct number *number
 	return number->type == IFLA_IPTUN_LINK && link->below ? link->below->ifindex : *value;
 }
 
+/* A tunnel that is asked for with a TTL always has it, whatever is asked for; one that is not has
+ * TTL_DEFAULT, and has it or not (likewise). */
+static bool has_pmtudisc(const Img__Sit *sit)
+{
+	return (sit->has_pmtudisc && sit->pmtudisc) ||
+	       (sit->has_ttl && sit->ttl != 0 && sit->ttl != TTL_DEFAULT);
+}
+
+static bool is_by_default(const Img__Sit *sit, const struct number *number)
+{
+	return number->type == IFLA_IPTUN_TTL && sit->ttl == TTL_DEFAULT && !has_pmtudisc(sit);
+}
+
 static bool put_sit(struct nlmsghdr *nlh, size_t size, const struct plan_link *link)
 {
 	const Img__Sit *sit = link->dev->sit;
@@ -151,13 +165,13 @@ static bool put_sit(struct nlmsghdr *nlh, size_t size, const struct plan_link *l
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		const uint32_t *value = number_of(sit, &numbers[i]);
 
-		if (value && !put_number(nlh, size, &numbers[i], wanted(link, &numbers[i], value)))
+		if (value && !is_by_default(sit, &numbers[i]) &&
+		    !put_number(nlh, size, &numbers[i], wanted(link, &numbers[i], value)))
 			return false;
 	}
 	/* Always there: where it is missing the kernel takes it for 1, and the dumper leaves it
 	 * out when it is 0 (ipip6_netlink_parms() in net/ipv6/sit.c). */
-	return mnl_attr_put_u8_check(nlh, size, IFLA_IPTUN_PMTUDISC,
-				     sit->has_pmtudisc && sit->pmtudisc) &&
+	return mnl_attr_put_u8_check(nlh, size, IFLA_IPTUN_PMTUDISC, has_pmtudisc(sit)) &&
 	       put_words(nlh, size, IFLA_IPTUN_LOCAL, sit->local, sit->n_local) &&
 	       put_words(nlh, size, IFLA_IPTUN_REMOTE, sit->remote, sit->n_remote) &&
 	       put_words(nlh, size, IFLA_IPTUN_6RD_PREFIX, sit->rd_prefix, sit->n_rd_prefix) &&
@@ -210,7 +224,7 @@ static int verify_sit(const struct plan_link *link, const struct link_state *sta
 		if (value && !is_number(state, &numbers[i], wanted(link, &numbers[i], value)))
 			return differs(link, numbers[i].name, report);
 	}
-	if (!is_number(state, &pmtudisc, sit->has_pmtudisc && sit->pmtudisc))
+	if (!is_number(state, &pmtudisc, has_pmtudisc(sit)))
 		return differs(link, "pmtudisc", report);
 	if (!is_words(state, IFLA_IPTUN_LOCAL, sit->local, sit->n_local))
 		return differs(link, "local address", report);
@@ -289,6 +303,7 @@ const struct link_kind link_kind_sit = {
 	.type = IMG__LINK_TYPE__SIT,
 	.name = "sit",
 	.rtnl = "sit",
+	.einval = "its parameters do not go together; an encapsulation needs the module fou",
 	.check = check_sit,
 	.plan = plan_sit,
 	.put_data = put_sit,

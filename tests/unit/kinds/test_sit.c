@@ -1,5 +1,6 @@
 /*
  * sit: the request byte by byte, and reading back, neither of which needs a kernel that has it.
+ * What Debian's 6.1 makes of such requests was looked at by hand.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -169,6 +170,35 @@ static void with_nothing(void **state)
 	check_data(kinds_link(k, "sit1"), &d);
 	sit.has_pmtudisc = 1;
 	check_data(kinds_link(k, "sit1"), &d);
+	sit.has_ttl = 1;
+	d.len = 0;
+	put8(&d, TTL, 0);
+	put8(&d, PMTUDISC, 0);
+	check_data(kinds_link(k, "sit1"), &d);
+}
+
+/* To ask for a TTL brings it with it. That of 64 can be had without asking. */
+static void pmtudisc_comes_with_a_ttl(void **state)
+{
+	struct kinds *k = planned(state);
+	struct data d = { .len = 0 };
+
+	img__sit__init(&sit);
+	sit.has_ttl = 1;
+	sit.ttl = 63;
+	assert_int_equal(kinds_plan(k), 0);
+	put8(&d, TTL, 63);
+	put8(&d, PMTUDISC, 1);
+	check_data(kinds_link(k, "sit1"), &d);
+	sit.ttl = 64;
+	d.len = 0;
+	put8(&d, PMTUDISC, 0);
+	check_data(kinds_link(k, "sit1"), &d);
+	sit.has_pmtudisc = sit.pmtudisc = 1;
+	d.len = 0;
+	put8(&d, TTL, 64);
+	put8(&d, PMTUDISC, 1);
+	check_data(kinds_link(k, "sit1"), &d);
 }
 
 /* The link that it is bound to may be one that was there, with another index. */
@@ -255,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(with_everything),
 		TEST(with_nothing),
+		TEST(pmtudisc_comes_with_a_ttl),
 		TEST(bound_to_a_link_with_another_index),
 		TEST(reading_back),
 		TEST(parts_that_do_not_go_together),
