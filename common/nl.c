@@ -135,21 +135,23 @@ struct nl_answer {
 	char *text;
 	int result;          /* first error of @each, or that the dump was interrupted */
 	unsigned int strays; /* datagrams with nothing for us, in a row */
+	uint32_t first;      /* sequence number; the last is that of the socket */
+	uint32_t nr;         /* of the message that the ack is of, from the first */
 	bool ended;
 };
 
 static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct nl_answer *answer)
 {
-	if (nlh->nlmsg_seq != nl->seq)
+	/* The numbers wrap around: compare distances. */
+	if (nlh->nlmsg_seq - answer->first > nl->seq - answer->first)
 		return 0;
 	answer->strays = 0;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && answer->result == 0)
 		answer->result = -EAGAIN;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
-		int r = nl_ack(nlh, answer->text);
-
+		answer->nr = nlh->nlmsg_seq - answer->first;
 		answer->ended = true;
-		return r;
+		return nl_ack(nlh, answer->text);
 	}
 	if (nlh->nlmsg_type >= NLMSG_MIN_TYPE && answer->each && answer->result == 0)
 		answer->result = answer->each(nlh, answer->data);
@@ -191,21 +193,24 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 	ret_text[0] = '\0';
 	request->nlmsg_seq = ++nl->seq;
+	answer.first = nl->seq;
 	r = nl_send(nl, request, request->nlmsg_len);
 	return r < 0 ? r : nl_read_answer(nl, &answer);
 }
 
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
 		 char ret_text[NL_TEXT_MAX])
 {
-	struct nl_answer answer = { .text = ret_text };
+	struct nl_answer answer = { .text = ret_text, .first = nl->seq + 1 };
 	struct nlmsghdr *nlh = first;
 	int left = (int)size, r;
 
 	ret_text[0] = '\0';
-	nl->seq++;
 	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-		nlh->nlmsg_seq = nl->seq;
+		nlh->nlmsg_seq = ++nl->seq;
 	r = nl_send(nl, first, size);
-	return r < 0 ? r : nl_read_answer(nl, &answer);
+	if (r == 0)
+		r = nl_read_answer(nl, &answer);
+	*ret_nr = answer.nr;
+	return r;
 }

@@ -60,7 +60,7 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 /* Send the messages that fill the @size bytes from @first on in one datagram, of which only the
  * last has NLM_F_ACK: the kernel takes them all within one system call, so no signal, not even
- * SIGKILL, comes between them. Returns as nl_talk() does; after an error of one message the
- * others have been taken all the same. */
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+ * SIGKILL, comes between them. Returns as nl_talk() does, with the number of the message, from 0,
+ * in *ret_nr for a kernel's error; the others have been taken all the same. */
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
 		 char ret_text[NL_TEXT_MAX]);

@@ -31,8 +31,6 @@ struct applying {
 	struct broker *broker;
 	struct report *report;
 	struct undo undo;
-	struct link_list links; /* of the target, after all were made */
-	bool has_links;
 	size_t missing; /* sysctls that this kernel does not have */
 };
 
@@ -42,7 +40,6 @@ static const struct {
 	int error;
 	const char *hint;
 } make_hints[] = {
-	{ -EADDRINUSE, "the parent or another macvlan on it has this address, and is up" },
 	{ -EEXIST, "the target has a link of this name or index by now" },
 	{ -ENODEV, "the parent is not there any more" },
 	{ -EINVAL, "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
@@ -73,7 +70,6 @@ static const struct {
 	int error;
 	const char *hint;
 } own_hints[] = {
-	{ -EADDRINUSE, "another macvlan on its parent has this address, and is up" },
 	{ -EBUSY, "the target has a link of this name or index by now" },
 	{ -EEXIST, "the target has a link of this name or index, or a tunnel with these ends" },
 	{ -EOPNOTSUPP, "this kernel has no such kind of link; load its module" },
@@ -92,6 +88,18 @@ static int fail_own(const struct applying *a, const struct plan_link *link, cons
 	return report_fail(a->report, EXIT_UNDONE, "%s: record %zu: cannot %s: %s%s%s%s%s%s",
 			   link->at.file, link->at.record, what, log_errname(-error),
 			   *text ? " (" : "", text, *text ? ")" : "", *hint ? ": " : "", hint);
+}
+
+static int fail_up(const struct applying *a, const struct plan_link *link, int error,
+		   const char *text)
+{
+	return report_fail(
+		a->report, EXIT_UNDONE, "%s: record %zu: cannot bring %s %s up: %s%s%s%s",
+		link->at.file, link->at.record, link->kind->name, link->dev->name,
+		log_errname(-error), *text ? " " : "", text,
+		error == -EADDRINUSE
+			? ": the parent or another macvlan on it has this address, and is up"
+			: "");
 }
 
 static int fail_sysctl(const struct applying *a, const struct sysctl_set *set,
@@ -224,59 +232,33 @@ static int apply_master(struct applying *a, const struct step *step)
 	return fail_own(a, link, what, r, text);
 }
 
-/* The state of the links is read when all are there, and again after one's MTU was changed, which
- * may change that of a bridge or a macvlan above it. */
-static const struct link_state *state_of(struct applying *a, const struct plan_link *link)
-{
-	const struct link_state *state = NULL;
-	int r = 0;
-
-	if (!a->has_links)
-		r = links_get(&a->target->nl, &a->links);
-	a->has_links = r == 0;
-	if (r == 0)
-		state = links_find_index(&a->links, link->ifindex);
-	if (!state)
-		(void)report_fail(a->report, EXIT_UNDONE, "link %s cannot be read back: %s",
-				  link->dev->name, r < 0 ? strerror(-r) : "it is not there");
-	return state;
-}
-
-static void forget_states(struct applying *a)
-{
-	links_fini(&a->links);
-	a->has_links = false;
-}
-
+/* What is changed here is what the link was not made with, or for lo what is not as it should be;
+ * a link that was made stays down, but for one that has to be up for its sysctls. */
 static int apply_settle(struct applying *a, const struct step *step)
 {
 	const struct plan_link *link = &a->plan->links[step->first];
-	const uint32_t flags = link->dev->flags & LINKS_SETTABLE;
-	const struct link_state *state = state_of(a, link);
-	struct link_change change = { 0 };
+	const bool there = link->maker == MAKER_THERE;
+	uint32_t flags = link->dev->flags & LINKS_SETTABLE;
+	struct link_change change = { .flags = &flags };
 	char text[NL_TEXT_MAX];
 	int r;
 
-	if (!state)
-		return EXIT_UNDONE;
-	if ((state->flags & LINKS_SETTABLE) != flags)
-		change.flags = &flags;
-	if (state->mtu != link->dev->mtu)
+	if (!there && !link->up_early)
+		flags &= ~(uint32_t)IFF_UP;
+	/* What the broker makes lies on no link of the target. */
+	if (link->maker != MAKER_BROKER)
 		change.mtu = &link->dev->mtu;
-	if (link->set_address && memcmp(state->address, link->dev->address.data, ETH_ALEN) != 0)
+	if (link->set_address)
 		change.address = link->dev->address.data;
-	if (!change.flags && !change.mtu && !change.address)
-		return 0;
 	r = links_change(&a->target->nl, link->ifindex, &change, text);
-	if (change.mtu)
-		forget_states(a);
-	if (r < 0)
-		return report_fail(a->report, EXIT_UNDONE,
-				   "%s: record %zu: cannot bring flags and MTU of %s to %#x and "
-				   "%u: %s %s",
-				   link->at.file, link->at.record, link->dev->name, flags,
-				   link->dev->mtu, log_errname(-r), text);
-	return 0;
+	if (r == 0)
+		return 0;
+	if (link->up_early)
+		return fail_up(a, link, r, text);
+	return report_fail(a->report, EXIT_UNDONE,
+			   "%s: record %zu: cannot bring flags and MTU of %s to %#x and %u: %s%s%s",
+			   link->at.file, link->at.record, link->dev->name, flags, link->dev->mtu,
+			   log_errname(-r), *text ? " " : "", text);
 }
 
 static int apply_link_sysctls(struct applying *a, const struct step *step)
@@ -297,26 +279,35 @@ static int apply_verify(struct applying *a, const struct step *step)
 
 static int apply_release(struct applying *a, const struct step *step)
 {
-	_cleanup_free_ uint32_t *indexes = calloc(a->plan->n_links + 1, sizeof(*indexes));
-	char text[NL_TEXT_MAX], ignored[NL_TEXT_MAX];
-	size_t n = 0;
+	const struct plan *plan = a->plan;
+	_cleanup_free_ struct link_release *links = calloc(plan->n_links + 1, sizeof(*links));
+	_cleanup_free_ const struct plan_link **of = calloc(plan->n_links + 1, sizeof(*of));
+	char text[NL_TEXT_MAX];
+	size_t n = 0, failed;
 	int r;
 
 	(void)step;
-	if (!indexes)
+	if (!links || !of)
 		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
-	for (size_t i = 0; i < a->plan->n_links; i++) {
-		if (plan_is_made(&a->plan->links[i]))
-			indexes[n++] = a->plan->links[i].ifindex;
+	for (size_t i = 0; i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+
+		if (!plan_is_made(link))
+			continue;
+		of[n] = link;
+		links[n].ifindex = link->ifindex;
+		links[n++].up = (link->dev->flags & IFF_UP) && !link->up_early;
 	}
-	r = links_set_group(&a->target->nl, indexes, n, /* group= */ 0, text);
+	r = links_release(&a->target->nl, links, n, &failed, text);
 	if (r == 0)
 		return 0;
+	(void)fail_up(a, of[failed], r, text);
 	/* The way back goes by the group. */
-	(void)links_set_group(&a->target->nl, indexes, n, PLAN_GROUP, ignored);
-	return report_fail(a->report, EXIT_UNDONE,
-			   "cannot release the links from the group of unfinished ones: %s %s",
-			   log_errname(-r), text);
+	r = links_catch(&a->target->nl, links, n, PLAN_GROUP);
+	if (r < 0)
+		report_warn(a->report, "some links could not be put back into their group: %s",
+			    log_errname(-r));
+	return EXIT_UNDONE;
 }
 
 static int (*const takers[])(struct applying *a, const struct step *step) = {
@@ -387,6 +378,5 @@ int apply(const struct plan *plan, struct target *target, struct broker *broker,
 	if (!status && a.missing)
 		report_warn(report, "%zu sysctls of the images are not in this kernel", a.missing);
 	undo_fini(&a.undo);
-	links_fini(&a.links);
 	return status;
 }

@@ -2,6 +2,8 @@
  * extlink: somebody else brings the device, and the images have its parameters: address, MTU,
  * flags and sysctls. It is known by its name; its index may be another one than at the dump.
  */
+#include <string.h>
+
 #include <linux/if_ether.h>
 
 #include "common/check.h"
@@ -47,7 +49,9 @@ static int plan_extlink(struct plan_link *link, struct plan_input *in, struct re
 				   link->at.file, link->at.record, dev->name);
 	link->maker = MAKER_THERE;
 	link->ifindex = there->ifindex;
-	link->set_address = dev->has_address && dev->address.len == ETH_ALEN && there->has_address;
+	link->set_address = dev->has_address && dev->address.len == ETH_ALEN &&
+			    there->has_address &&
+			    memcmp(dev->address.data, there->address, ETH_ALEN) != 0;
 	return 0;
 }
 

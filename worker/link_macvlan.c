@@ -100,9 +100,8 @@ static int find_parent_inside(struct plan_link *link, struct plan_input *in, str
 static int plan_macvlan(struct plan_link *link, struct plan_input *in, struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
-	/* Promiscuity and all-multicast are settled afterwards: the broker's policy does not
-	 * grant them at creation. */
-	const uint32_t change = (uint32_t)(IFF_UP | IFF_NOARP | IFF_MULTICAST);
+	/* It comes up when everything else is right, at the release. */
+	const uint32_t change = LINKS_SETTABLE & ~LINKS_LATE;
 	const bool inside = is_inside(link, in);
 	int status = inside ? find_parent_inside(link, in, report)
 			    : find_parent(link, in->externals, report);
@@ -113,7 +112,7 @@ static int plan_macvlan(struct plan_link *link, struct plan_input *in, struct re
 	link->spec = (struct link_spec){
 		.has = LINK_HAS_ADDRESS | LINK_HAS_MTU | LINK_HAS_GROUP,
 		.ifindex = dev->ifindex,
-		.flags = dev->flags & change,
+		.flags = dev->flags & change & ~(uint32_t)IFF_UP,
 		.change = change,
 		.mtu = dev->mtu,
 		.group = PLAN_GROUP,

@@ -122,7 +122,7 @@ static int parse_all(int argc, char *argv[], unsigned int takes, struct options 
 	int c;
 
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* and not 1: forget where an earlier call was, within a word */
 	while ((c = getopt_long(argc, argv, "+:D:", long_options, NULL)) != -1) {
 		int status;
 

@@ -213,12 +213,36 @@ static bool has_due(const struct sysctl_set *set, const struct sysctl_set *defau
 	return false;
 }
 
+/* Coming up sets IPv6's MTU to the link's (addrconf_notify()), so a link where it is another one
+ * has to be up when it is written. */
+static bool is_mtu_due(const struct plan_link *link)
+{
+	const struct sysctl_set *set = &link->conf6;
+
+	for (size_t i = 0; i < set->table->n; i++) {
+		if (strcmp(set->table->names[i], set->table->derived) == 0)
+			return link->dev->flags & IFF_UP && set->values[i].type == SYSCTL_NUMBER &&
+			       set->values[i].number != set->derived;
+	}
+	return false;
+}
+
+/* The broker makes a link with all but what is rare; lo and the like are as they are, and the MTU
+ * of what the worker makes may have followed another link's. */
+static bool is_settled(const struct plan_link *link)
+{
+	return link->maker == MAKER_BROKER && !link->up_early && !(link->dev->flags & LINKS_LATE);
+}
+
 static void add_settles(struct plan *plan, size_t level)
 {
 	for (size_t i = 0; i < plan->n_links; i++) {
-		const struct plan_link *link = &plan->links[i];
+		struct plan_link *link = &plan->links[i];
 
-		if (link->maker != MAKER_NONE && level_of(link) == level)
+		if (link->maker == MAKER_NONE || level_of(link) != level)
+			continue;
+		link->up_early = plan_is_made(link) && is_mtu_due(link);
+		if (!is_settled(link))
 			add_step(plan, STEP_SETTLE, i, 1);
 	}
 }

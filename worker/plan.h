@@ -49,6 +49,7 @@ struct plan_link {
 	uint32_t owner, group;                         /* of a tun; PLAN_NO_ID: none */
 	bool set_address;                              /* of a link that is there */
 	struct sysctl_set conf4, conf6;
+	bool up_early; /* comes up when it is settled, not when it is released */
 };
 
 struct plan_nsid {
@@ -66,7 +67,7 @@ enum step_type {
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
 	STEP_VERIFY,       /* all that was asked for, read back */
-	STEP_RELEASE,      /* take all links out of PLAN_GROUP */
+	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
 };
 
 struct step {

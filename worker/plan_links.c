@@ -89,8 +89,12 @@ static int plan_link_sysctls(struct plan_link *link, struct report *report)
 		return status;
 	at.field = "conf6";
 	(void)snprintf(dir, sizeof(dir), "ipv6/conf/%s", dev->name);
-	return sysctl_set_decode(&link->conf6, &sysctl_conf6, dir, dev->conf6, dev->n_conf6, NULL,
-				 0, &at, report);
+	status = sysctl_set_decode(&link->conf6, &sysctl_conf6, dir, dev->conf6, dev->n_conf6, NULL,
+				   0, &at, report);
+	/* A link's IPv6 begins with the link's MTU (ipv6_add_dev() in net/ipv6/addrconf.c). */
+	link->conf6.derived = (int32_t)dev->mtu;
+	link->conf6.own = !plan_is_ethernet(link);
+	return status;
 }
 
 static int check_free(const struct plan_link *link, const struct link_list *links,
@@ -201,7 +205,7 @@ static int check_addresses(struct plan *plan, struct report *report)
 	if (!up)
 		return report_fail(report, EXIT_OS_, "no memory to plan");
 	for (size_t i = 0; i < plan->n_links; i++) {
-		if (plan->links[i].parent[0] && plan->links[i].spec.flags & IFF_UP)
+		if (plan->links[i].parent[0] && plan->links[i].dev->flags & IFF_UP)
 			up[n++] = &plan->links[i];
 	}
 	qsort(up, n, sizeof(struct plan_link *), by_address);

@@ -97,7 +97,10 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_RELEASE:
 	default:
-		(void)snprintf(ret, size, "release the links from the group of unfinished ones");
+		(void)snprintf(
+			ret, size,
+			"release the links from the group of unfinished ones, and bring them "
+			"up");
 		break;
 	}
 }

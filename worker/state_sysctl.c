@@ -3,8 +3,7 @@
  *
  * /proc/sys/net shows the netns of whoever looks (net/sysctl_net.c), so the worker writes them
  * itself once it has joined the target. Where a new link has what it inherits from "default",
- * nothing is written; the MTU of IPv6 is not inherited but derived, and always written if it
- * differs. Setting forwarding changes accept_redirects (inet_forward_change() in
+ * nothing is written; the MTU of IPv6 is not inherited, but that of the link. Setting forwarding changes accept_redirects (inet_forward_change() in
  * net/ipv4/devinet.c), so that goes last.
  *
  * May: read and write below the directory it is given. Must not: know about links.
@@ -52,16 +51,18 @@ static const char *const unix_names[] = { "max_dgram_qlen" };
 static const char *const ipv4_names[] = { "ping_group_range" };
 /* clang-format on */
 
-/* What a new link does not simply inherit: the MTU is derived from that of the link, and a device
- * without link layer addresses gets two values of its own (ipv6_add_dev() in net/ipv6/addrconf.c). */
-static const char *const conf6_own[] = { "mtu", "accept_dad", "use_tempaddr", NULL };
+/* A device without link layer addresses gets these by itself (ipv6_add_dev() in
+ * net/ipv6/addrconf.c). */
+static const char *const conf6_own[] = { "accept_dad", "use_tempaddr", NULL };
 
 const struct sysctl_table sysctl_conf4 = {
-	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .same = NULL
+	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .derived = NULL
 };
-const struct sysctl_table sysctl_conf6 = {
-	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .same = conf6_own
-};
+const struct sysctl_table sysctl_conf6 = { .names = conf6_names,
+					   .n = ARRAY_SIZE(conf6_names),
+					   .last = 9,
+					   .derived = "mtu",
+					   .own = conf6_own };
 const struct sysctl_table sysctl_unix = { .names = unix_names,
 					  .n = ARRAY_SIZE(unix_names),
 					  .last = ARRAY_SIZE(unix_names) };
@@ -72,8 +73,16 @@ const struct sysctl_table sysctl_ipv4 = { .names = ipv4_names,
 _Static_assert(ARRAY_SIZE(conf4_names) == 30, "positions are the format");
 _Static_assert(ARRAY_SIZE(conf6_names) == 42, "positions are the format");
 
+static void value_fini(struct sysctl_value *value)
+{
+	free(value->text);
+	*value = (struct sysctl_value){ .type = SYSCTL_ABSENT };
+}
+
 void sysctl_set_fini(struct sysctl_set *set)
 {
+	for (size_t i = 0; set->values && i < set->table->n; i++)
+		free(set->values[i].text);
 	free(set->values);
 	set->values = NULL;
 }
@@ -105,14 +114,15 @@ static int decode_text(const char *from, struct sysctl_value *ret)
 
 	if (len > 0 && from[len - 1] == '\n')
 		len--;
-	if (len >= sizeof(ret->text))
+	if (len >= SYSCTL_TEXT_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
 		if ((from[i] < ' ' || from[i] > '~') && from[i] != '\t')
 			return -EINVAL;
 	}
-	memcpy(ret->text, from, len);
-	ret->text[len] = '\0';
+	ret->text = strndup(from, len);
+	if (!ret->text)
+		return -ENOMEM;
 	ret->type = SYSCTL_TEXT;
 	return 0;
 }
@@ -178,22 +188,23 @@ static int value_path(const struct sysctl_set *set, size_t i, char *ret, size_t 
 }
 
 /* A number where it is one to its end, else a text. */
-static void parse_value(const char *text, struct sysctl_value *ret)
+static int parse_value(const char *text, struct sysctl_value *ret)
 {
 	char *end;
 	long number;
 
 	errno = 0;
 	number = strtol(text, &end, 10);
-	*ret = (struct sysctl_value){ .type = SYSCTL_TEXT };
-	(void)snprintf(ret->text, sizeof(ret->text), "%s", text);
 	if (end != text && *end == '\0' && errno == 0 && number >= INT32_MIN &&
 	    number <= INT32_MAX) {
-		ret->type = SYSCTL_NUMBER;
-		ret->number = (int32_t)number;
+		*ret = (struct sysctl_value){ .type = SYSCTL_NUMBER, .number = (int32_t)number };
+		return 0;
 	}
+	*ret = (struct sysctl_value){ .type = SYSCTL_TEXT, .text = strdup(text) };
+	return ret->text ? 0 : -ENOMEM;
 }
 
+/* The caller has to end *ret by value_fini(), but for an error. */
 static int read_value(int net, const struct sysctl_set *set, size_t i, struct sysctl_value *ret)
 {
 	_cleanup_fd_ int fd = -1;
@@ -215,8 +226,7 @@ static int read_value(int net, const struct sysctl_set *set, size_t i, struct sy
 	while (n > 0 && text[n - 1] == '\n')
 		n--;
 	text[n] = '\0';
-	parse_value(text, ret);
-	return 0;
+	return parse_value(text, ret);
 }
 
 static int write_value(int net, const struct sysctl_set *set, size_t i,
@@ -263,8 +273,11 @@ bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaul
 		return false;
 	if (!defaults || !defaults->values || defaults->values[i].type == SYSCTL_ABSENT)
 		return true;
-	for (const char *const *same = set->table->same; same && *same; same++) {
-		if (strcmp(set->table->names[i], *same) == 0)
+	if (set->table->derived && strcmp(set->table->names[i], set->table->derived) == 0)
+		return set->values[i].type != SYSCTL_NUMBER ||
+		       set->values[i].number != set->derived;
+	for (const char *const *own = set->table->own; set->own && own && *own; own++) {
+		if (strcmp(set->table->names[i], *own) == 0)
 			return true;
 	}
 	return !sysctl_value_equal(&set->values[i], &defaults->values[i]);
@@ -295,22 +308,34 @@ static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_v
 	return sysctl_value_equal(wanted, current);
 }
 
+/* Whether the kernel has what entry @i of @set wants. */
+static int has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
+{
+	struct sysctl_value current;
+	int r = read_value(net, set, i, &current);
+
+	if (r < 0)
+		return r;
+	*ret = is_in_force(&set->values[i], &current);
+	value_fini(&current);
+	return 0;
+}
+
 static int write_one(int net, const struct sysctl_set *set, size_t i,
 		     struct sysctl_failure *failure)
 {
-	struct sysctl_value current;
+	bool right;
 	int r;
 
 	failure->name = set->table->names[i];
 	failure->wrote = false;
-	r = read_value(net, set, i, &current);
-	if (r < 0 || is_in_force(&set->values[i], &current))
+	r = has_value(net, set, i, &right);
+	if (r < 0 || right)
 		return r;
 	r = write_value(net, set, i, &set->values[i]);
-	if (r < 0)
-		return r;
-	r = read_value(net, set, i, &current);
-	if (r == 0 && !is_in_force(&set->values[i], &current)) {
+	if (r == 0)
+		r = has_value(net, set, i, &right);
+	if (r == 0 && !right) {
 		failure->wrote = true;
 		return -EINVAL;
 	}

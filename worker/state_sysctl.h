@@ -18,8 +18,10 @@ enum {
 struct sysctl_table {
 	const char *const *names;
 	size_t n;
-	size_t last; /* is written after all others, as another write changes it; or n */
-	const char *const *same; /* are looked at also where they equal the default; to a NULL */
+	size_t last;         /* is written after all others, as another write changes it; or n */
+	const char *derived; /* follows from the link, and not from the default; or NULL */
+	/* Names of what some devices get by themselves, for sets with own; to a NULL; or NULL. */
+	const char *const *own;
 };
 
 extern const struct sysctl_table sysctl_conf4; /* ipv4/conf/WHERE */
@@ -34,7 +36,7 @@ struct sysctl_value {
 		SYSCTL_TEXT
 	} type;
 	int32_t number;
-	char text[SYSCTL_TEXT_MAX]; /* without its newline */
+	char *text; /* owned; without its newline; NULL but for SYSCTL_TEXT */
 };
 
 /* Values of a table for one directory. */
@@ -42,6 +44,8 @@ struct sysctl_set {
 	const struct sysctl_table *table;
 	char dir[SYSCTL_DIR_MAX];
 	struct sysctl_value *values; /* owned; table->n of them; NULL: none at all */
+	int32_t derived;             /* what table->derived is by itself; 0: not known */
+	bool own;                    /* the link may have others of table->own than the default */
 };
 
 /* Where an image's list stands, for messages. */
@@ -66,7 +70,7 @@ int sysctl_set_read(int net, const struct sysctl_table *table, const char *dir,
 		    struct sysctl_set *ret);
 
 /* Whether the entry @i of @set has to be written: it has a value, and it is not what a new link
- * inherits from @defaults (NULL: nothing is inherited). */
+ * inherits from @defaults (NULL: nothing is inherited) or derives from itself. */
 bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaults, size_t i);
 
 /* Which entry of @set failed, and how. */

@@ -95,8 +95,7 @@ def assert_same(ns, before):
     links, sysctls = before
     now_links, now_sysctls = snapshot(ns)
     assert differences(links, now_links) == {}
-    assert {k: (v, now_sysctls.get(k)) for k, v in sysctls.items() if now_sysctls.get(k) != v} == {}
-    assert set(now_sysctls) == set(sysctls)
+    assert differences(sysctls, now_sysctls) == {}
 
 
 def differences(before, after):
@@ -378,8 +377,8 @@ class FreeWorker:
     def __init__(self, restore, box, directory, *more, user=None):
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._out, self._err = tempfile.TemporaryFile("a+b"), tempfile.TemporaryFile("a+b")
-        argv = (user or box.user).argv(restore.worker, "restore", "-D", directory, "--pid", box.pid,
-                                       "--broker", f"fd:{theirs.fileno()}", *more)
+        argv = (user or box.user).argv(restore.worker, "restore", "-D", directory, "--pid",
+                                       box.pid, "--broker", f"fd:{theirs.fileno()}", *more)
         self.proc = restore.procs.start(argv, stdin=subprocess.DEVNULL, stdout=self._out,
                                         stderr=self._err, pass_fds=[theirs.fileno()], cwd="/")
         theirs.close()

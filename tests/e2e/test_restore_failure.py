@@ -96,7 +96,7 @@ def test_K5_address_is_taken(restore, container, user1, written, many, own_host,
         assert_restored(box, path, own_host)
         return
     result = fails(restore, container(user1), written(many), own_host, 1)
-    assert f"cannot make macvlan mv{k} " in result.said and "EADDRINUSE" in result.said
+    assert f"cannot bring macvlan mv{k} up" in result.said and "EADDRINUSE" in result.said
     assert "everything is as it was" in result.said
 
 
@@ -123,7 +123,8 @@ def test_parent_is_not_allowed(restore, container, user1, written, many, own_hos
 
 def test_parent_never_was(restore, container, user1, written, many, own_host):
     """Not told apart from one that is not allowed."""
-    result = fails(restore, container(user1), written(many), own_host, 77, external="macvlan[*]:par7")
+    result = fails(restore, container(user1), written(many), own_host, 77,
+                   external="macvlan[*]:par7")
     assert "refuses" in result.said
 
 
@@ -175,7 +176,8 @@ def test_K6_parent_changes_in_the_middle(relay, container, user1, written, x1, o
         assert_restored(box, path, own_host)
         return
     assert result.status == 1, result
-    assert ("mv128 on par0: ENODEV" if what == "renamed" else "mv128 on par0: EINVAL") in result.said
+    error = "ENODEV" if what == "renamed" else "EINVAL"
+    assert f"mv128 on par0: {error}" in result.said
     assert_same(box, before)
 
 
@@ -279,7 +281,8 @@ def two_requests(x1):
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: f"{s[0]} {'answered' if s[1] else 'asked'}")
-def test_K1_broker_is_killed(relay, restore, container, user1, written, two_requests, own_host, step):
+def test_K1_broker_is_killed(relay, restore, container, user1, written, two_requests, own_host,
+                             step):
     """What was made is undone by the worker alone; the message says what it was at."""
     box, path = container(user1), written(two_requests)
     before = snapshot(box)
@@ -296,7 +299,8 @@ def test_K1_broker_is_killed(relay, restore, container, user1, written, two_requ
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: f"{s[0]} {'answered' if s[1] else 'asked'}")
-def test_K2_worker_is_killed(relay, restore, container, user1, written, two_requests, own_host, step):
+def test_K2_worker_is_killed(relay, restore, container, user1, written, two_requests, own_host,
+                             step):
     """What it left is known by its group, and taken away by the next restore."""
     box, path = container(user1), written(two_requests)
     run = relay(box, path)
@@ -443,8 +447,8 @@ def test_K10_at_the_same_time(restore, container, user1, data, own_host):
 
 @pytest.mark.parametrize("who", ["worker", "session"])
 def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, data, own_host, who):
-    """Without a pause: what the dead one's session is at still may be in the way once, and then
-    the restore says so and undoes; it never makes a mixture."""
+    """Without a pause: what the dead one's session is at still may be in the way of the next
+    one, which says so then; it never makes a mixture, and the one after it succeeds."""
     box, path = container(user1), f"{data}/macvlan-x500"
     run = restore.start(box, path).go()
     time.sleep(0.04)
@@ -456,7 +460,7 @@ def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, da
         run.proc.wait()
     for _ in range(3):
         result = restore(box, path, status=None)
-        assert result.status in (0, 1), result
+        assert result.status in (0, 1) or "is left" in result.said, result
         if result.status == 0:
             break
     assert_restored(box, path, own_host)

@@ -35,7 +35,7 @@ def test_host_link_with_the_index_of_the_image(restore, container, user1, data, 
         own_host.ip("link", "add", "mine", "link", "par0", "index", "1001", "type", "macvlan",
                     "mode", "bridge")
     elif kind == "veth":
-        own_host.ip("link", "add", "mine", "index", "1001", "type", "veth", "peer", "name", "mine2")
+        own_host.ip("link", "add", "mine", "index", "1001", "type", "veth", "peer", "mine2")
     else:
         own_host.ip("link", "add", "mine", "index", "1001", "type", kind)
     if kind.endswith("up"):

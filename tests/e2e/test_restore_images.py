@@ -257,7 +257,9 @@ def test_every_sysctl_of_a_link(make, x1):
     """Each one that takes another number gets it, of the link, of default, of all and of lo."""
     odd = {"disable_ipv6", "mtu", "stable_secret", "forwarding", "accept_dad", "hop_limit"}
     lists = ((x1["mv1"], "conf4", CONF4), (x1["lo"], "conf4", CONF4), (x1["mv1"], "conf6", CONF6),
-             (x1.netns, "def_conf4", CONF4), (x1.netns, "all_conf4", CONF4))
+             (x1["lo"], "conf6", CONF6), (x1.netns, "def_conf4", CONF4),
+             (x1.netns, "all_conf4", CONF4), (x1.netns, "def_conf6", CONF6),
+             (x1.netns, "all_conf6", CONF6))
     for owner, key, names in lists:
         conf = getattr(owner, key)
         for name in names:
@@ -285,6 +287,7 @@ def test_sysctls_in_their_old_form(make, x1, where):
     box, _ = make(x1)
     assert sysctl(box, "ipv4/conf/mv1/rp_filter") == "2"
     assert sysctl(box, "ipv4/conf/mv1/arp_ignore") == "3"
+    assert sysctl(box, "ipv4/conf/mv1/medium_id") == "0"
     assert sysctl(box, "ipv4/conf/default/rp_filter") == "1"
     assert sysctl(box, "ipv4/conf/default/arp_notify") == "1"
     assert sysctl(box, "ipv4/conf/all/log_martians") == "1"
@@ -341,7 +344,8 @@ def test_unix_and_ping_group_range(make, x1):
     assert box.run_inside("cat", "/proc/sys/net/ipv4/ping_group_range").stdout.split() == ["0"] * 2
 
 
-@pytest.mark.parametrize("mtu,flags", [(65536, ""), (65536, "UP"), (1400, "UP"), (1500, "UP PROMISC")])
+@pytest.mark.parametrize("mtu,flags", [(65536, ""), (65536, "UP"), (1400, "UP"),
+                                       (1500, "UP PROMISC")])
 def test_loopback(make, x1, mtu, flags):
     wanted = sum(images.FLAGS[f] for f in flags.split())
     x1["lo"].mtu, x1["lo"].flags = mtu, wanted | 8

@@ -149,6 +149,8 @@ def test_I2_cut_off_anywhere(place, good, directory):
 def test_I2_size(bad, good, name, size):
     """Also where there is as much behind it."""
     text = "has more than its one entry" if (name, size) == (NETNS, 0) else "record 1: "
+    if size > 256 * 1024:
+        text += f"its size is {size} bytes, more than 262144"
     bad({name: good.files()[name][:8] + words(size) + bytes(300 * 1024)}, f"{name}: {text}")
 
 
@@ -404,6 +406,8 @@ def test_I10_nsid_of_the_host_without_an_inventory(bad, good):
     """Then nothing says which id is the host's."""
     good.netns.nsids.add(target_ns_id=2, netnsid_value=5)
     bad(good.files() | {"inventory.img": None}, f"{NETNS}: record 1: ", "namespace 2")
+    good.netns.nsids[0].target_ns_id = 0
+    bad(good.files() | {"inventory.img": None}, f"{NETNS}: record 1: ", "namespace 0")
 
 
 def test_external_namespace(bad, good):

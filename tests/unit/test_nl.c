@@ -231,6 +231,7 @@ static int many_at_once(void *arg)
 {
 	const bool first_fails = arg != NULL;
 	struct rawmsg m, second;
+	uint32_t nr = 7;
 	int r = open_nl();
 
 	if (r != CHILD_OK)
@@ -240,8 +241,13 @@ static int many_at_once(void *arg)
 	m.ifi.ifi_index = first_fails ? 99 : 1;
 	set_lo(&second, 0);
 	rawmsg_raw(&m, second.buf, second.len);
-	r = nl_talk_many(&nl, &m.nlh, m.len, text);
+	r = nl_talk_many(&nl, &m.nlh, m.len, &nr, text);
 	CHECK(r == (first_fails ? -ENODEV : 0));
+	/* Which message the answer is of. */
+	CHECK(nr == (first_fails ? 0 : 1));
+	/* What else was answered does not disturb the next. */
+	set_lo(&m, IFF_UP);
+	CHECK(talk(&m, NULL, NULL) == 0);
 	return CHILD_OK;
 }
 

@@ -36,7 +36,6 @@ static void order(void **state)
 		"make macvlan out0 with index 31 on eth0",
 		"make macvlan mv0 with index 30 on ve1",
 		"make ve0 a port of br0",
-		"bring flags and MTU of out0",
 		"bring flags and MTU of ve0",
 		"bring flags and MTU of ve1",
 		"bring flags and MTU of br0",
