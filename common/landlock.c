@@ -20,6 +20,7 @@ enum {
 	ACCESS_FS_READ_DIR = 1 << 3,
 	ACCESS_FS_REMOVE_FILE = 1 << 5,
 	ACCESS_FS_MAKE_REG = 1 << 8,
+	ACCESS_FS_IOCTL_DEV = 1 << 15,
 	CREATE_RULESET_VERSION = 1 << 0,
 	RULE_PATH_BENEATH = 1,
 };
@@ -66,6 +67,10 @@ static int allow_path(int ruleset, const struct landlock_path *path, uint64_t ha
 	/* A right that only directories can have is EINVAL for a file. */
 	if (path->is_file)
 		attr.allowed_access &= ~(uint64_t)ACCESS_FS_READ_DIR;
+	/* A right that only a directory can have is refused for a file (EINVAL). */
+	if (path->device)
+		attr.allowed_access =
+			ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE | ACCESS_FS_IOCTL_DEV;
 	attr.allowed_access &= handled;
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0U) < 0)
 		return -errno;

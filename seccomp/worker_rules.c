@@ -6,6 +6,8 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 
+#include <linux/if_tun.h>
+
 #include "seccomp/rules.h"
 
 #define NO_VALUE ANY_ARGS, 0
@@ -25,6 +27,15 @@ static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(getdents64),      NO_VALUE,      "image: which there are" },
 	{ SCMP_SYS(getpid),          NO_VALUE,      "libc and jansson: seeds" },
 	{ SCMP_SYS(getrandom),       NO_VALUE,      "libc and jansson: seeds" },
+	{ SCMP_SYS(ioctl),           1, TUNGETSNDBUF,    "tun: what came of it" },
+	{ SCMP_SYS(ioctl),           1, TUNGETVNETHDRSZ, "tun: what came of it" },
+	{ SCMP_SYS(ioctl),           1, TUNSETGROUP,     "tun: who may open it" },
+	{ SCMP_SYS(ioctl),           1, TUNSETIFF,       "tun: make it" },
+	{ SCMP_SYS(ioctl),           1, TUNSETIFINDEX,   "tun: its index, before it is made" },
+	{ SCMP_SYS(ioctl),           1, TUNSETOWNER,     "tun: who may open it" },
+	{ SCMP_SYS(ioctl),           1, TUNSETPERSIST,   "tun: it stays when we are gone" },
+	{ SCMP_SYS(ioctl),           1, TUNSETSNDBUF,    "tun: its send buffer" },
+	{ SCMP_SYS(ioctl),           1, TUNSETVNETHDRSZ, "tun: the size of its header" },
 	{ SCMP_SYS(ioctl),           1, TCGETS,     "libc: whether stdout is a terminal, if it is a device" },
 	{ SCMP_SYS(lseek),           NO_VALUE,      "libc: the end of stdout" },
 	{ SCMP_SYS(mmap),            2, 0x1,        "libc: memory, for reading" },

@@ -13,9 +13,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/if_ether.h>
+
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "worker/broker_client.h"
+#include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
@@ -63,6 +66,30 @@ static int fail_make(const struct applying *a, const struct plan_link *link, int
 			   link->at.file, link->at.record, link->dev->name, link->parent,
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
 			   *hint_of(error) ? ": " : "", hint_of(error));
+}
+
+static const struct {
+	int error;
+	const char *hint;
+} own_hints[] = {
+	{ -EBUSY, "the target has a link of this name or index by now" },
+	{ -EEXIST, "the target has a link of this name or index, or a tunnel with these ends" },
+	{ -EOPNOTSUPP, "this kernel has no such kind of link; load its module" },
+	{ -EPERM, "there is no CAP_NET_ADMIN over the target" },
+};
+
+static int fail_own(const struct applying *a, const struct plan_link *link, const char *what,
+		    int error, const char *text)
+{
+	const char *hint = error == -EINVAL && link->kind->einval ? link->kind->einval : "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(own_hints); i++) {
+		if (own_hints[i].error == error)
+			hint = own_hints[i].hint;
+	}
+	return report_fail(a->report, EXIT_UNDONE, "%s: record %zu: cannot %s: %s%s%s%s%s%s",
+			   link->at.file, link->at.record, what, log_errname(-error),
+			   *text ? " (" : "", text, *text ? ")" : "", *hint ? ": " : "", hint);
 }
 
 static int fail_up(const struct applying *a, const struct plan_link *link, int error,
@@ -180,6 +207,33 @@ static int apply_make(struct applying *a, const struct step *step)
 	return fail_make(a, first, r, a->broker->text);
 }
 
+static int apply_make_own(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	char text[NL_TEXT_MAX], what[256];
+	int r;
+
+	r = link_make(link, a->target, text);
+	if (r == 0)
+		return 0;
+	plan_describe(a->plan, step, what, sizeof(what));
+	return fail_own(a, link, what, r, text);
+}
+
+static int apply_master(struct applying *a, const struct step *step)
+{
+	const struct plan_link *link = &a->plan->links[step->first];
+	const struct link_change change = { .master = &link->master->ifindex };
+	char text[NL_TEXT_MAX], what[256];
+	int r;
+
+	r = links_change(&a->target->nl, link->ifindex, &change, text);
+	if (r == 0)
+		return 0;
+	plan_describe(a->plan, step, what, sizeof(what));
+	return fail_own(a, link, what, r, text);
+}
+
 /* What is changed here is what the link was not made with, or for lo what is not as it should be;
  * a link that was made stays down, but for one that has to be up for its sysctls. */
 static int apply_settle(struct applying *a, const struct step *step)
@@ -193,9 +247,12 @@ static int apply_settle(struct applying *a, const struct step *step)
 
 	if (!there && !link->up_early)
 		flags &= ~(uint32_t)IFF_UP;
-	if (there)
+	/* What the broker makes lies on no link of the target. */
+	if (link->maker != MAKER_BROKER)
 		change.mtu = &link->dev->mtu;
-	r = links_change(&a->target->nl, link->dev->ifindex, &change, text);
+	if (link->set_address)
+		change.address = link->dev->address.data;
+	r = links_change(&a->target->nl, link->ifindex, &change, text);
 	if (r == 0)
 		return 0;
 	if (link->up_early)
@@ -209,7 +266,7 @@ static int apply_settle(struct applying *a, const struct step *step)
 static int apply_link_sysctls(struct applying *a, const struct step *step)
 {
 	const struct plan_link *link = &a->plan->links[step->first];
-	const bool made = link->maker != MAKER_THERE;
+	const bool made = plan_is_made(link);
 	int status;
 
 	status = write_set(a, &link->conf4, made ? a->plan->default4 : NULL);
@@ -243,10 +300,10 @@ static int apply_release(struct applying *a, const struct step *step)
 	for (size_t i = 0; i < plan->n_links; i++) {
 		const struct plan_link *link = &plan->links[i];
 
-		if (link->maker == MAKER_THERE)
+		if (!plan_is_made(link))
 			continue;
 		of[n] = link;
-		links[n].ifindex = link->dev->ifindex;
+		links[n].ifindex = link->ifindex;
 		links[n++].up = (link->dev->flags & IFF_UP) && !link->up_early;
 	}
 	r = links_release(&a->target->nl, links, n, &failed, text);
@@ -262,10 +319,11 @@ static int apply_release(struct applying *a, const struct step *step)
 }
 
 static int (*const takers[])(struct applying *a, const struct step *step) = {
-	[STEP_CLEAR] = apply_clear,     [STEP_SYSCTLS] = apply_sysctls,
-	[STEP_NSID] = apply_nsid,       [STEP_MAKE] = apply_make,
-	[STEP_SETTLE] = apply_settle,   [STEP_LINK_SYSCTLS] = apply_link_sysctls,
-	[STEP_RULESET] = apply_ruleset, [STEP_VERIFY] = apply_verify,
+	[STEP_CLEAR] = apply_clear,       [STEP_SYSCTLS] = apply_sysctls,
+	[STEP_NSID] = apply_nsid,         [STEP_MAKE] = apply_make,
+	[STEP_MAKE_OWN] = apply_make_own, [STEP_MASTER] = apply_master,
+	[STEP_SETTLE] = apply_settle,     [STEP_LINK_SYSCTLS] = apply_link_sysctls,
+	[STEP_RULESET] = apply_ruleset,   [STEP_VERIFY] = apply_verify,
 	[STEP_RELEASE] = apply_release,
 };
 

@@ -232,7 +232,7 @@ static void print_result(struct saving *c, size_t n_files)
 
 		(void)json_array_append_new(links,
 					    json_pack("{s:s, s:s, s:I}", "name", dev->name, "kind",
-						      link_kind_find(dev->type)->name, "ifindex",
+						      link_kind_of(dev)->name, "ifindex",
 						      (json_int_t)dev->ifindex));
 	}
 	for (size_t i = 0; i < FILE_MAX_; i++) {

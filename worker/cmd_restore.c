@@ -16,6 +16,7 @@
 #include "worker/confine.h"
 #include "worker/image.h"
 #include "worker/image_check.h"
+#include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/options.h"
 #include "worker/plan.h"
@@ -51,6 +52,11 @@ static int open_all(struct restore *c)
 static int load_and_plan(struct restore *c)
 {
 	struct link_list links = { 0 };
+	struct plan_input in = { .image = &c->image,
+				 .externals = &c->options.externals,
+				 .links = &links,
+				 .uids = c->target.uids,
+				 .gids = c->target.gids };
 	int status, r;
 
 	status = image_load(c->images, c->options.ns_id, &c->image, &c->report);
@@ -64,8 +70,10 @@ static int load_and_plan(struct restore *c)
 	if (r < 0)
 		return report_fail(&c->report, EXIT_OS_, "cannot list the target's links: %s",
 				   strerror(-r));
-	status = plan_make(&c->image, &c->options.externals, &links, &c->plan, &c->report);
+	status = plan_make(&in, &c->plan, &c->report);
 	links_fini(&links);
+	if (!status)
+		status = link_make_probe(&c->plan, &c->target, &c->report);
 	if (!status)
 		externals_warn_unused(&c->options.externals, &c->report);
 	return status;
@@ -122,8 +130,8 @@ static json_t *link_to_json(const struct plan_link *link)
 
 	(void)json_object_set_new(object, "name", json_string(dev->name));
 	(void)json_object_set_new(object, "kind", json_string(link->kind->name));
-	(void)json_object_set_new(object, "ifindex", json_integer(dev->ifindex));
-	if (link->maker == MAKER_BROKER)
+	(void)json_object_set_new(object, "ifindex", json_integer(link->ifindex));
+	if (link->parent[0])
 		(void)json_object_set_new(object, "parent", json_string(link->parent));
 	return object;
 }
@@ -131,11 +139,14 @@ static json_t *link_to_json(const struct plan_link *link)
 static void print_result(struct restore *c)
 {
 	json_t *links = json_array();
-	size_t made = 0;
+	size_t made = 0, there = 0;
 
 	for (size_t i = 0; i < c->plan.n_links; i++) {
+		if (c->plan.links[i].maker == MAKER_NONE)
+			continue;
 		(void)json_array_append_new(links, link_to_json(&c->plan.links[i]));
-		made += c->plan.links[i].maker != MAKER_THERE;
+		made += plan_is_made(&c->plan.links[i]);
+		there += !plan_is_made(&c->plan.links[i]);
 	}
 	(void)json_object_set_new(c->report.root, "ns_id", json_integer(c->image.id));
 	(void)json_object_set_new(c->report.root, "netns_inode",
@@ -144,8 +155,7 @@ static void print_result(struct restore *c)
 	if (!c->options.json)
 		(void)printf("restored namespace %u of the images into net:[%llu]: %zu links made, "
 			     "%zu set up, read back and right\n",
-			     c->image.id, (unsigned long long)c->target.ino, made,
-			     c->plan.n_links - made);
+			     c->image.id, (unsigned long long)c->target.ino, made, there);
 }
 
 static int run(struct restore *c)
@@ -154,7 +164,9 @@ static int run(struct restore *c)
 	int status;
 
 	status = open_all(c);
-	bounds = (struct confine_args){ .image_dir = c->images, .sysctls = c->target.sysctls };
+	bounds = (struct confine_args){ .image_dir = c->images,
+					.sysctls = c->target.sysctls,
+					.device = c->target.tun };
 	if (!status)
 		status = confine(&bounds, &c->report);
 	if (!status)

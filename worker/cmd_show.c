@@ -68,7 +68,7 @@ static int link_to_json(const struct image_netns *image, size_t i, json_t *to,
 			struct report *report)
 {
 	const Img__NetDevice *dev = image->links[i];
-	const struct link_kind *kind = link_kind_find(dev->type);
+	const struct link_kind *kind = link_kind_of(dev);
 	const struct list lists[] = {
 		{ "conf4", &sysctl_conf4, dev->conf4, dev->n_conf4, dev->conf, dev->n_conf },
 		{ "conf6", &sysctl_conf6, dev->conf6, dev->n_conf6, NULL, 0 },
@@ -140,7 +140,7 @@ static int netns_to_json(const struct image_netns *image, json_t *to, struct rep
 
 static void print_link(const Img__NetDevice *dev)
 {
-	const struct link_kind *kind = link_kind_find(dev->type);
+	const struct link_kind *kind = link_kind_of(dev);
 	char detail[LINK_DETAIL_MAX] = "", mac[18] = "-";
 	const uint8_t *a = dev->address.data;
 
@@ -207,7 +207,7 @@ static int run(const struct options *options, struct report *report)
 {
 	_cleanup_fd_ int dir = -1;
 	struct shown shown = { .ids = { options->ns_id }, .n = 1, .list = json_array() };
-	struct confine_args bounds = { .image_dir = -1, .sysctls = -1 };
+	struct confine_args bounds = { .image_dir = -1, .sysctls = -1, .device = -1 };
 	int status;
 
 	(void)json_object_set_new(report->root, "namespaces", shown.list);

@@ -39,7 +39,7 @@ static int drop_capabilities(bool needs_net_admin)
 
 static int restrict_paths(const struct confine_args *args)
 {
-	struct landlock_path paths[2];
+	struct landlock_path paths[3];
 	size_t n = 0;
 	int abi;
 
@@ -47,6 +47,8 @@ static int restrict_paths(const struct confine_args *args)
 		paths[n++] = (struct landlock_path){ .fd = args->image_dir, .makes = args->saves };
 	if (args->sysctls >= 0)
 		paths[n++] = (struct landlock_path){ .fd = args->sysctls, .writes = !args->saves };
+	if (args->device >= 0)
+		paths[n++] = (struct landlock_path){ .fd = args->device, .device = 1 };
 	abi = landlock_restrict(paths, n);
 	return abi < 0 ? abi : 0;
 }

@@ -10,6 +10,7 @@ struct confine_args {
 	int image_dir; /* borrowed; what is below it stays readable; -1: nothing */
 	int sysctls;   /* borrowed; what is below it stays readable and writable; -1: nothing */
 	bool saves;    /* a dump: images are made below image_dir, and sysctls are only read */
+	int device;    /* borrowed; a device that can still be opened by its path; -1: none */
 };
 
 /* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are

@@ -79,7 +79,7 @@ static int choose(struct dump *d, const struct dump_link *link, const struct lin
 	}
 	/* Somebody else will make it: only its parameters are saved. */
 	if (externals_find(d->externals, "netdev", link->name)) {
-		*ret = link_kind_find(IMG__LINK_TYPE__EXTLINK);
+		*ret = &link_kind_extlink;
 		return 0;
 	}
 	if (skip_kinds_has(d->skip, name)) {

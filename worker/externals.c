@@ -98,6 +98,17 @@ const char *externals_find(struct externals *externals, const char *kind, const 
 	return any ? any->value : NULL;
 }
 
+bool externals_has(const struct externals *externals, const char *kind, const char *name)
+{
+	for (size_t i = 0; i < externals->n; i++) {
+		const struct external *e = &externals->list[i];
+
+		if (strcmp(e->kind, kind) == 0 && strcmp(e->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void externals_warn_unused(const struct externals *externals, struct report *report)
 {
 	for (size_t i = 0; i < externals->n; i++) {

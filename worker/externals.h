@@ -27,5 +27,8 @@ int externals_add(struct externals *externals, const char *key, struct report *r
 /* The value for link @name of @kind, the one for '*' if it has none of its own; or NULL. */
 const char *externals_find(struct externals *externals, const char *kind, const char *name);
 
+/* Whether @name of @kind has a value of its own, not only by '*'. */
+bool externals_has(const struct externals *externals, const char *kind, const char *name);
+
 /* Warn of each that nothing asked for. */
 void externals_warn_unused(const struct externals *externals, struct report *report);

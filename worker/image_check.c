@@ -16,7 +16,7 @@
 static int check_link(const Img__NetDevice *dev, const struct entry_place *at,
 		      struct report *report)
 {
-	const struct link_kind *kind = link_kind_find(dev->type);
+	const struct link_kind *kind = link_kind_of(dev);
 
 	if (!kind)
 		return report_fail(report, EXIT_IMAGE,

@@ -20,9 +20,9 @@ static int check_loopback(const Img__NetDevice *dev, const struct entry_place *a
 	return 0;
 }
 
-static int plan_loopback(struct plan_link *link, struct externals *externals, struct report *report)
+static int plan_loopback(struct plan_link *link, struct plan_input *in, struct report *report)
 {
-	(void)externals;
+	(void)in;
 	(void)report;
 	link->maker = MAKER_THERE;
 	return 0;

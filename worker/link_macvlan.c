@@ -1,8 +1,9 @@
 /*
- * macvlan on a parent outside: made by the broker, whole, in one request.
+ * macvlan. On a parent outside it is made by the broker, whole, in one request; on a parent in the
+ * target by the worker itself, after the parent.
  *
- * The images do not name the parent: peer_ifindex is its index on the host of the dump, which
- * says nothing about this one. --external names it.
+ * The images do not name a parent outside: peer_ifindex is its index on the host of the dump,
+ * which says nothing about this one. --external names it. A parent inside is a link of the image.
  */
 #include <net/if.h>
 #include <stdio.h>
@@ -15,10 +16,13 @@
 #include "common/link_msg.h"
 #include "worker/dump.h"
 #include "worker/externals.h"
+#include "worker/image.h"
+#include "worker/link_ether.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
+#include "worker/target.h"
 
 #define ATTR_BC_CUTOFF 9 /* IFLA_MACVLAN_BC_CUTOFF, Linux 6.4 */
 
@@ -41,17 +45,10 @@ static int check_macvlan(const Img__NetDevice *dev, const struct entry_place *at
 				   "%s: record %zu: macvlan %s has flags %#x, "
 				   "which are not known",
 				   at->file, at->record, dev->name, dev->macvlan->flags);
-	if (!dev->has_address || dev->address.len != 6 || check_mac(dev->address.data) < 0)
-		return report_fail(report, EXIT_IMAGE,
-				   "%s: record %zu: macvlan %s has no unicast address of 6 bytes",
-				   at->file, at->record, dev->name);
-	if (!check_u32_range(dev->mtu, 68, 65535))
-		return report_fail(report, EXIT_IMAGE,
-				   "%s: record %zu: macvlan %s has an MTU of %u, which is not "
-				   "within 68..65535",
-				   at->file, at->record, dev->name, dev->mtu);
-	return 0;
+	return link_ether_check(dev, "macvlan", /* needed= */ true, at, report);
 }
+
+/* --- planning --- */
 
 static int find_parent(struct plan_link *link, struct externals *externals, struct report *report)
 {
@@ -72,16 +69,50 @@ static int find_parent(struct plan_link *link, struct externals *externals, stru
 	return 0;
 }
 
-static int plan_macvlan(struct plan_link *link, struct externals *externals, struct report *report)
+/* The images say that the parent is in the namespace itself, and no --external NAME overrules. */
+static bool is_inside(const struct plan_link *link, const struct plan_input *in)
+{
+	const Img__NetDevice *dev = link->dev;
+
+	return dev->has_peer_ifindex && dev->has_peer_nsid && dev->peer_nsid == in->image->id &&
+	       !externals_has(in->externals, "macvlan", dev->name);
+}
+
+static int find_parent_inside(struct plan_link *link, struct plan_input *in, struct report *report)
+{
+	const Img__NetDevice *dev = link->dev;
+	const struct plan_link *parent = plan_find(in, dev->peer_ifindex);
+
+	if (!parent || parent == link)
+		return report_fail(report, EXIT_IMAGE,
+				   "%s: record %zu: the parent of macvlan %s is to have index %u "
+				   "in its own namespace, which no other link of the image has",
+				   link->at.file, link->at.record, dev->name, dev->peer_ifindex);
+	/* One on top of another is made on the lowest (macvlan_common_newlink()). */
+	if (!plan_is_ethernet(parent) || parent->dev->type == IMG__LINK_TYPE__MACVLAN)
+		return report_fail(
+			report, EXIT_IMAGE,
+			"%s: record %zu: the parent of macvlan %s is %s, and a %s cannot "
+			"have macvlans",
+			link->at.file, link->at.record, dev->name, parent->dev->name,
+			parent->kind->name);
+	link->below = parent;
+	(void)snprintf(link->parent, sizeof(link->parent), "%s", parent->dev->name);
+	return 0;
+}
+
+static int plan_macvlan(struct plan_link *link, struct plan_input *in, struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
 	/* It comes up when everything else is right, at the release. */
 	const uint32_t change = LINKS_SETTABLE & ~LINKS_LATE;
-	int status = find_parent(link, externals, report);
+	const bool inside = is_inside(link, in);
+	int status = inside ? find_parent_inside(link, in, report)
+			    : find_parent(link, in->externals, report);
 
 	if (status)
 		return status;
-	link->maker = MAKER_BROKER;
+	link->maker = inside ? MAKER_WORKER : MAKER_BROKER;
 	link->spec = (struct link_spec){
 		.has = LINK_HAS_ADDRESS | LINK_HAS_MTU | LINK_HAS_GROUP,
 		.ifindex = dev->ifindex,
@@ -100,6 +131,57 @@ static int plan_macvlan(struct plan_link *link, struct externals *externals, str
 	}
 	return 0;
 }
+
+/* --- making, and reading back --- */
+
+static int make_macvlan(const struct plan_link *link, struct target *target,
+			char ret_text[NL_TEXT_MAX])
+{
+	const struct link_place place = { .parent = link->below->ifindex, .netns_fd = -1 };
+	union {
+		struct nlmsghdr nlh;
+		uint8_t bytes[LINK_MSG_MAX];
+	} request;
+	int r = link_msg_encode(&link->spec, &place, request.bytes, sizeof(request));
+
+	if (r < 0)
+		return r;
+	return nl_talk(&target->nl, &request.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
+}
+
+static int differs(const struct plan_link *link, const char *what, uint32_t is, uint32_t should,
+		   struct report *report)
+{
+	return report_fail(report, EXIT_UNDONE,
+			   "%s: record %zu: macvlan %s came out with %s %#x in place of %#x",
+			   link->at.file, link->at.record, link->dev->name, what, is, should);
+}
+
+static int verify_macvlan(const struct plan_link *link, const struct link_state *state,
+			  struct report *report)
+{
+	const struct link_spec *spec = &link->spec;
+
+	if (state->macvlan_mode != spec->mode)
+		return differs(link, "mode", state->macvlan_mode, spec->mode, report);
+	if (spec->has & LINK_HAS_MACVLAN_FLAGS && state->macvlan_flags != spec->macvlan_flags)
+		return differs(link, "macvlan flags", state->macvlan_flags, spec->macvlan_flags,
+			       report);
+	if (link->below && (state->link != link->below->ifindex || state->link_elsewhere))
+		return differs(link, "a parent of index", state->link, link->below->ifindex,
+			       report);
+	/* A passthru macvlan has its parent's address, whatever was asked for. */
+	if (spec->mode != MACVLAN_MODE_PASSTHRU &&
+	    (!state->has_address ||
+	     memcmp(state->address, spec->address, sizeof(state->address)) != 0))
+		return report_fail(report, EXIT_UNDONE,
+				   "%s: record %zu: macvlan %s came out with "
+				   "another address",
+				   link->at.file, link->at.record, link->dev->name);
+	return 0;
+}
+
+/* --- showing --- */
 
 static void show_macvlan(const Img__NetDevice *dev, char ret[LINK_DETAIL_MAX])
 {
@@ -167,8 +249,13 @@ static int dump_macvlan(struct dump_link *link, Img__NetDevice *dev, struct repo
 const struct link_kind link_kind_macvlan = {
 	.type = IMG__LINK_TYPE__MACVLAN,
 	.name = "macvlan",
+	.rtnl = "macvlan",
+	.einval = "the parent takes no macvlan of this MTU or mode",
+	.ethernet = true,
 	.check = check_macvlan,
 	.plan = plan_macvlan,
+	.make = make_macvlan,
+	.verify = verify_macvlan,
 	.show = show_macvlan,
 	.json = json_macvlan,
 	.dump = dump_macvlan,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
@@ -47,6 +48,16 @@ static void read_linkinfo(const struct nlattr *info, struct link_state *link)
 	}
 	if (data && strcmp(link->kind, "macvlan") == 0)
 		read_macvlan(data, link);
+	if (data && mnl_attr_get_payload_len(data) <= sizeof(link->data)) {
+		link->data_len = mnl_attr_get_payload_len(data);
+		memcpy(link->data, mnl_attr_get_payload(data), link->data_len);
+	}
+}
+
+static void read_u32(const struct nlattr *attr, uint32_t *ret)
+{
+	if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		*ret = mnl_attr_get_u32(attr);
 }
 
 static void read_attr(const struct nlattr *attr, struct link_state *link)
@@ -58,12 +69,19 @@ static void read_attr(const struct nlattr *attr, struct link_state *link)
 				       mnl_attr_get_str(attr));
 		break;
 	case IFLA_MTU:
-		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			link->mtu = mnl_attr_get_u32(attr);
+		read_u32(attr, &link->mtu);
 		break;
 	case IFLA_GROUP:
-		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			link->group = mnl_attr_get_u32(attr);
+		read_u32(attr, &link->group);
+		break;
+	case IFLA_LINK:
+		read_u32(attr, &link->link);
+		break;
+	case IFLA_MASTER:
+		read_u32(attr, &link->master);
+		break;
+	case IFLA_LINK_NETNSID:
+		link->link_elsewhere = true;
 		break;
 	case IFLA_ADDRESS:
 		link->has_address = mnl_attr_get_payload_len(attr) == sizeof(link->address);
@@ -173,6 +191,25 @@ const struct link_state *links_find_index(const struct link_list *list, uint32_t
 	return bsearch(&key, list->links, list->n, sizeof(key), by_index);
 }
 
+const void *links_data(const struct link_state *state, uint16_t type, size_t size)
+{
+	size_t at = 0;
+
+	while (state->data_len - at >= sizeof(struct nlattr)) {
+		const struct nlattr *attr = (const struct nlattr *)(const void *)(state->data + at);
+
+		if (attr->nla_len < sizeof(*attr) || attr->nla_len > state->data_len - at)
+			return NULL;
+		if (mnl_attr_get_type(attr) == type)
+			return mnl_attr_get_payload_len(attr) == size ? mnl_attr_get_payload(attr)
+								      : NULL;
+		at += (size_t)MNL_ALIGN(attr->nla_len);
+		if (at > state->data_len)
+			return NULL;
+	}
+	return NULL;
+}
+
 int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change *change,
 		 char ret_text[NL_TEXT_MAX])
 {
@@ -188,6 +225,12 @@ int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change 
 	}
 	if (change->mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, *change->mtu);
+	if (change->group)
+		mnl_attr_put_u32(nlh, IFLA_GROUP, *change->group);
+	if (change->master)
+		mnl_attr_put_u32(nlh, IFLA_MASTER, *change->master);
+	if (change->address)
+		mnl_attr_put(nlh, IFLA_ADDRESS, ETH_ALEN, change->address);
 	return nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
 }
 

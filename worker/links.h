@@ -9,6 +9,10 @@
 
 #include "common/nl.h"
 
+enum {
+	LINKS_DATA_MAX = 256
+}; /* bytes of IFLA_INFO_DATA that are kept of a link */
+
 struct link_state {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
@@ -18,6 +22,11 @@ struct link_state {
 	bool has_address; /* of six bytes */
 	uint32_t macvlan_mode;
 	uint16_t macvlan_flags;
+	uint32_t link;       /* index of what it is tied to: a parent, or the other end; 0: none */
+	bool link_elsewhere; /* in another netns */
+	uint32_t master;     /* 0: none */
+	size_t data_len;     /* of data; 0 where there is more than fits */
+	_Alignas(uint32_t) uint8_t data[LINKS_DATA_MAX]; /* the payload of IFLA_INFO_DATA */
 };
 
 struct link_list {
@@ -43,10 +52,17 @@ const struct link_state *links_find_index(const struct link_list *list, uint32_t
  * parent, and the broker's policy does not grant them; the rest is rare. */
 #define LINKS_LATE (LINKS_SETTABLE & ~(uint32_t)(IFF_UP | IFF_NOARP | IFF_MULTICAST))
 
+/* The @size bytes of attribute @type in the link's IFLA_INFO_DATA, or NULL where it is not there
+ * or of another size. Borrowed from @state. */
+const void *links_data(const struct link_state *state, uint16_t type, size_t size);
+
 /* What is changed of link @ifindex; a NULL is left as it is. */
 struct link_change {
 	const uint32_t *flags; /* within LINKS_SETTABLE: all of them, set or cleared */
 	const uint32_t *mtu;
+	const uint32_t *group;
+	const uint32_t *master;
+	const uint8_t *address; /* six bytes */
 };
 
 /* Returns 0 or the kernel's -errno with its text. */

@@ -1,7 +1,7 @@
 /*
  * From images to steps. Order: sysctls of the namespace (all, default) before any link, since
  * links inherit them; nsids before the first macvlan, since the kernel gives the parent's netns
- * an id of its own choice then; links; what is set on links; reading back; and last the release
+ * an id of its own choice then; links, and which is whose port; what is set on links; reading back; and last the release
  * from the group by which all could be undone.
  *
  * May: compute. Must not: call the system.
@@ -29,6 +29,7 @@ void plan_fini(struct plan *plan)
 	for (size_t i = 0; i < plan->n_sets; i++)
 		sysctl_set_fini(&plan->sets[i]);
 	free(plan->links);
+	free(plan->by_index);
 	free(plan->nsids);
 	free(plan->steps);
 	*plan = (struct plan){ 0 };
@@ -138,137 +139,6 @@ static int plan_nsids(const struct image_netns *image, struct plan *plan, struct
 	return 0;
 }
 
-/* --- links --- */
-
-static int plan_link_sysctls(struct plan_link *link, struct report *report)
-{
-	const Img__NetDevice *dev = link->dev;
-	struct sysctl_source at = { .file = link->at.file, .record = link->at.record };
-	char dir[SYSCTL_DIR_MAX];
-	int status;
-
-	at.field = "conf4";
-	(void)snprintf(dir, sizeof(dir), "ipv4/conf/%s", dev->name);
-	status = sysctl_set_decode(&link->conf4, &sysctl_conf4, dir, dev->conf4, dev->n_conf4,
-				   dev->conf, dev->n_conf, &at, report);
-	if (status)
-		return status;
-	at.field = "conf6";
-	(void)snprintf(dir, sizeof(dir), "ipv6/conf/%s", dev->name);
-	status = sysctl_set_decode(&link->conf6, &sysctl_conf6, dir, dev->conf6, dev->n_conf6, NULL,
-				   0, &at, report);
-	/* A link's IPv6 begins with the link's MTU (ipv6_add_dev() in net/ipv6/addrconf.c). */
-	link->conf6.derived = (int32_t)dev->mtu;
-	return status;
-}
-
-static int check_free(const struct plan_link *link, const struct link_list *links,
-		      struct report *report)
-{
-	const struct link_state *taken = links_find_name(links, link->dev->name);
-
-	if (taken && taken->group != PLAN_GROUP)
-		return report_fail(report, EXIT_UNDONE,
-				   "%s %s: the target has a link of this name, with index %u; "
-				   "nothing was done",
-				   link->kind->name, link->dev->name, taken->ifindex);
-	taken = links_find_index(links, link->dev->ifindex);
-	if (taken && taken->group != PLAN_GROUP)
-		return report_fail(report, EXIT_UNDONE,
-				   "%s %s: its index %u is that of link %s in the target; nothing "
-				   "was done",
-				   link->kind->name, link->dev->name, link->dev->ifindex,
-				   taken->name);
-	return 0;
-}
-
-static int plan_one_link(const struct image_netns *image, size_t i, struct externals *externals,
-			 const struct link_list *links, struct plan *plan, struct report *report)
-{
-	struct plan_link *link = &plan->links[i];
-	int status;
-
-	*link = (struct plan_link){
-		.dev = image->links[i],
-		.kind = link_kind_find(image->links[i]->type),
-		.at = { .file = image->netdev_name, .record = i + 1 },
-	};
-	plan->n_links = i + 1;
-	if (!link->kind->plan)
-		return report_fail(report, EXIT_IMAGE,
-				   "%s: record %zu: link %s is of kind %s, which this version "
-				   "cannot restore; nothing was done",
-				   link->at.file, link->at.record, link->dev->name,
-				   link->kind->name);
-	if (link->dev->has_master)
-		return report_fail(
-			report, EXIT_IMAGE,
-			"%s: record %zu: link %s has a master, which this version cannot "
-			"restore; nothing was done",
-			link->at.file, link->at.record, link->dev->name);
-	status = link->kind->plan(link, externals, report);
-	if (!status)
-		status = plan_link_sysctls(link, report);
-	if (status || link->maker == MAKER_THERE)
-		return status;
-	plan->needs_broker = true;
-	return check_free(link, links, report);
-}
-
-/* Links by parent and address, so that two that cannot both be up are neighbours. */
-static int by_address(const void *a, const void *b)
-{
-	const struct plan_link *l = *(struct plan_link *const *)a;
-	const struct plan_link *r = *(struct plan_link *const *)b;
-	int order = strcmp(l->parent, r->parent);
-
-	if (!order)
-		order = memcmp(l->spec.address, r->spec.address, sizeof(l->spec.address));
-	return order ? order : (l->at.record > r->at.record) - (l->at.record < r->at.record);
-}
-
-/* The kernel would say EADDRINUSE at the second, which would be late (macvlan_open()). */
-static int check_addresses(struct plan *plan, struct report *report)
-{
-	_cleanup_free_ struct plan_link **up = calloc(plan->n_links + 1, sizeof(*up));
-	size_t n = 0;
-
-	if (!up)
-		return report_fail(report, EXIT_OS_, "no memory to plan");
-	for (size_t i = 0; i < plan->n_links; i++) {
-		if (plan->links[i].maker == MAKER_BROKER && plan->links[i].dev->flags & IFF_UP)
-			up[n++] = &plan->links[i];
-	}
-	qsort(up, n, sizeof(struct plan_link *), by_address);
-	for (size_t i = 1; i < n; i++) {
-		if (strcmp(up[i - 1]->parent, up[i]->parent) == 0 &&
-		    memcmp(up[i - 1]->spec.address, up[i]->spec.address,
-			   sizeof(up[i]->spec.address)) == 0)
-			return report_fail(report, EXIT_IMAGE,
-					   "%s: record %zu: macvlan %s has the address of %s "
-					   "(record %zu), and both are up on parent %s",
-					   up[i]->at.file, up[i]->at.record, up[i]->dev->name,
-					   up[i - 1]->dev->name, up[i - 1]->at.record,
-					   up[i]->parent);
-	}
-	return 0;
-}
-
-static int plan_links(const struct image_netns *image, struct externals *externals,
-		      const struct link_list *links, struct plan *plan, struct report *report)
-{
-	plan->links = calloc(image->n_links + 1, sizeof(*plan->links));
-	if (!plan->links)
-		return report_fail(report, EXIT_OS_, "no memory for %zu links", image->n_links);
-	for (size_t i = 0; i < image->n_links; i++) {
-		int status = plan_one_link(image, i, externals, links, plan, report);
-
-		if (status)
-			return status;
-	}
-	return check_addresses(plan, report);
-}
-
 /* --- steps --- */
 
 static void add_step(struct plan *plan, enum step_type type, size_t first, size_t n)
@@ -276,8 +146,22 @@ static void add_step(struct plan *plan, enum step_type type, size_t first, size_
 	plan->steps[plan->n_steps++] = (struct step){ .type = type, .first = first, .n = n };
 }
 
+static bool is_own(const struct plan_link *link, bool is_master, bool is_above)
+{
+	return link->maker == MAKER_WORKER && link->kind->is_master == is_master &&
+	       (link->below != NULL) == is_above;
+}
+
+static void add_own_makes(struct plan *plan, bool is_master, bool is_above)
+{
+	for (size_t i = 0; i < plan->n_links; i++) {
+		if (is_own(&plan->links[i], is_master, is_above))
+			add_step(plan, STEP_MAKE_OWN, i, 1);
+	}
+}
+
 /* Runs of links that the broker makes, as many as fit into one request. */
-static void add_makes(struct plan *plan)
+static void add_broker_makes(struct plan *plan)
 {
 	size_t i = 0;
 
@@ -292,6 +176,32 @@ static void add_makes(struct plan *plan)
 		else
 			i++;
 	}
+}
+
+/* Masters first, and what lies on another link last. */
+static void add_makes(struct plan *plan)
+{
+	add_own_makes(plan, /* is_master= */ true, /* is_above= */ false);
+	add_own_makes(plan, /* is_master= */ false, /* is_above= */ false);
+	add_broker_makes(plan);
+	add_own_makes(plan, /* is_master= */ false, /* is_above= */ true);
+	for (size_t i = 0; i < plan->n_links; i++) {
+		if (plan->links[i].master)
+			add_step(plan, STEP_MASTER, i, 1);
+	}
+}
+
+/* A bridge takes the least MTU of its ports until its own is set, and what lies on a link may not
+ * have more than it. So the links settle from below upwards. */
+enum {
+	LEVELS = 3
+};
+
+static size_t level_of(const struct plan_link *link)
+{
+	if (link->below)
+		return 2;
+	return link->kind->is_master ? 1 : 0;
 }
 
 static bool has_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
@@ -317,10 +227,43 @@ static bool is_mtu_due(const struct plan_link *link)
 	return false;
 }
 
+/* The broker makes a link with all but what is rare; lo and the like are as they are, and the MTU
+ * of what the worker makes may have followed another link's. */
+static bool is_settled(const struct plan_link *link)
+{
+	return link->maker == MAKER_BROKER && !link->up_early && !(link->dev->flags & LINKS_LATE);
+}
+
+static void add_settles(struct plan *plan, size_t level)
+{
+	for (size_t i = 0; i < plan->n_links; i++) {
+		struct plan_link *link = &plan->links[i];
+
+		if (link->maker == MAKER_NONE || level_of(link) != level)
+			continue;
+		link->up_early = plan_is_made(link) && is_mtu_due(link);
+		if (!is_settled(link))
+			add_step(plan, STEP_SETTLE, i, 1);
+	}
+}
+
+static void add_link_sysctls(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+		bool made = plan_is_made(link);
+
+		if (link->maker != MAKER_NONE &&
+		    (has_due(&link->conf4, made ? plan->default4 : NULL) ||
+		     has_due(&link->conf6, made ? plan->default6 : NULL)))
+			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
+	}
+}
+
 static int plan_steps(struct plan *plan, bool clear, struct report *report)
 {
-	/* A make, a settle and a sysctl step a link at most, and the five kinds around them. */
-	plan->steps = calloc(3 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 3,
+	/* Four steps a link at most, and the kinds around them. */
+	plan->steps = calloc(4 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 3,
 			     sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
@@ -333,29 +276,25 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 	for (size_t i = 0; i < plan->n_nsids; i++)
 		add_step(plan, STEP_NSID, i, 1);
 	add_makes(plan);
-	for (size_t i = 0; i < plan->n_links; i++) {
-		struct plan_link *link = &plan->links[i];
-		bool made = link->maker != MAKER_THERE;
-
-		link->up_early = made && is_mtu_due(link);
-		if (!made || link->up_early || link->dev->flags & LINKS_LATE)
-			add_step(plan, STEP_SETTLE, i, 1);
-		if (has_due(&link->conf4, made ? plan->default4 : NULL) ||
-		    has_due(&link->conf6, made ? plan->default6 : NULL))
-			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
-	}
+	for (size_t level = 0; level < LEVELS; level++)
+		add_settles(plan, level);
+	add_link_sysctls(plan);
 	for (size_t i = 0; i < RULESET_PARTS; i++) {
 		if (ruleset_has(plan->ruleset, (enum ruleset_part_id)i))
 			add_step(plan, STEP_RULESET, i, 1);
 	}
 	add_step(plan, STEP_VERIFY, 0, 0);
-	if (plan->needs_broker)
+	for (size_t i = 0; i < plan->n_links; i++) {
+		if (!plan_is_made(&plan->links[i]))
+			continue;
 		add_step(plan, STEP_RELEASE, 0, 0);
+		break;
+	}
 	return 0;
 }
 
-/* What an interrupted restore left behind is macvlans in our group. Anything else with that
- * group is somebody's who chose the same number. */
+/* What an interrupted restore left behind is in our group, and of a kind that we make. Anything
+ * else with that group is somebody's who chose the same number. */
 static int find_leftovers(const struct link_list *links, bool *ret, struct report *report)
 {
 	*ret = false;
@@ -364,7 +303,7 @@ static int find_leftovers(const struct link_list *links, bool *ret, struct repor
 
 		if (link->group != PLAN_GROUP)
 			continue;
-		if (strcmp(link->kind, "macvlan") != 0)
+		if (!link_kind_is_made(link->kind))
 			return report_fail(report, EXIT_UNDONE,
 					   "link %s of the target is in group %u, which netcr "
 					   "uses for links that are being restored; give it "
@@ -375,25 +314,27 @@ static int find_leftovers(const struct link_list *links, bool *ret, struct repor
 	return 0;
 }
 
-int plan_make(const struct image_netns *image, struct externals *externals,
-	      const struct link_list *links, struct plan *ret, struct report *report)
+int plan_make(struct plan_input *in, struct plan *ret, struct report *report)
 {
+	const struct image_netns *image = in->image;
 	bool clear = false;
 	int status;
 
+	in->plan = ret;
 	if (image->netns->ext_key)
 		return report_fail(report, EXIT_IMAGE,
 				   "%s: the namespace was external to the checkpoint ('%s'), so "
 				   "its images hold nothing to restore",
 				   image->netns_name, image->netns->ext_key);
 	ret->ruleset = &image->ruleset;
-	status = find_leftovers(links, &clear, report);
+	status = find_leftovers(in->links, &clear, report);
 	if (!status)
 		status = plan_sets(image, ret, report);
+	/* Links before nsids: that an end of a link lies elsewhere says more than its nsid. */
+	if (!status)
+		status = plan_links(in, report);
 	if (!status)
 		status = plan_nsids(image, ret, report);
-	if (!status)
-		status = plan_links(image, externals, links, ret, report);
 	if (!status)
 		status = plan_steps(ret, clear, report);
 	return status;

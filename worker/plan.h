@@ -13,6 +13,7 @@
 #include "worker/state_sysctl.h"
 
 struct externals;
+struct id_map;
 struct image_netns;
 struct link_list;
 struct report;
@@ -28,17 +29,26 @@ enum {
 };
 
 enum maker {
-	MAKER_THERE,  /* the link exists in every netns */
+	MAKER_THERE,  /* the target has the link */
+	MAKER_NONE,   /* it has it not, and nothing is to be done about it */
 	MAKER_BROKER, /* link-create, with parent and spec */
+	MAKER_WORKER, /* link_make() */
+	MAKER_PEER,   /* comes with its other end */
 };
+
+#define PLAN_NO_ID UINT32_MAX
 
 struct plan_link {
 	const Img__NetDevice *dev; /* borrowed from the images */
 	const struct link_kind *kind;
 	struct entry_place at;
 	enum maker maker;
-	char parent[IFNAMSIZ];
-	struct link_spec spec;
+	uint32_t ifindex; /* in the target: that of the image, if the link is made */
+	const struct plan_link *peer, *below, *master; /* of the same plan; or NULL */
+	char parent[IFNAMSIZ];                         /* of a macvlan */
+	struct link_spec spec;                         /* of a macvlan */
+	uint32_t owner, group;                         /* of a tun; PLAN_NO_ID: none */
+	bool set_address;                              /* of a link that is there */
 	struct sysctl_set conf4, conf6;
 	bool up_early; /* comes up when it is settled, not when it is released */
 };
@@ -53,6 +63,8 @@ enum step_type {
 	STEP_SYSCTLS,      /* sets[first] */
 	STEP_NSID,         /* nsids[first] */
 	STEP_MAKE,         /* links[first] to links[first + n - 1], by the broker */
+	STEP_MAKE_OWN,     /* links[first], and its other end, by the worker */
+	STEP_MASTER,       /* links[first] becomes a port of its master */
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
 	STEP_RULESET,      /* part first of the images' ruleset */
@@ -68,6 +80,7 @@ struct step {
 struct plan {
 	struct plan_link *links; /* owned */
 	size_t n_links;
+	struct plan_link **by_index;           /* owned; links by their indexes in the image */
 	struct sysctl_set sets[PLAN_SETS_MAX]; /* owned, in the order they are written */
 	size_t n_sets;
 	const struct sysctl_set *default4, *default6; /* of sets; what a new link inherits */
@@ -79,10 +92,30 @@ struct plan {
 	bool needs_broker;
 };
 
-/* Make a plan. @links is what the target has now. Returns 0 or an exit status; *ret is to be
- * freed in any case, and must be all-zero before. */
-int plan_make(const struct image_netns *image, struct externals *externals,
-	      const struct link_list *links, struct plan *ret, struct report *report);
+/* What a plan is made from. All of it is borrowed. */
+struct plan_input {
+	const struct image_netns *image;
+	struct externals *externals;
+	const struct link_list *links;    /* of the target, as it is now */
+	const struct id_map *uids, *gids; /* of the target's user namespace */
+	struct plan *plan;                /* set by plan_make() */
+};
+
+/* Make a plan. Returns 0 or an exit status; *ret is to be freed in any case, and must be all-zero
+ * before. */
+int plan_make(struct plan_input *in, struct plan *ret, struct report *report);
+
+/* The links of a plan, without steps: plan_make()'s part in plan_links.c. Likewise. */
+int plan_links(struct plan_input *in, struct report *report);
+
+/* The link that has @ifindex in the image, or NULL. */
+struct plan_link *plan_find(const struct plan_input *in, uint32_t ifindex);
+
+/* Whether it can be a port, or have macvlans. */
+bool plan_is_ethernet(const struct plan_link *link);
+
+/* Whether the restore makes it, by whatever way. */
+bool plan_is_made(const struct plan_link *link);
 
 void plan_fini(struct plan *plan);
 

@@ -32,10 +32,24 @@ static void describe_make(const struct plan *plan, const struct step *step, char
 			       last->dev->name, last->dev->ifindex, last->parent);
 }
 
+static void describe_own(const struct plan_link *link, char *ret, size_t size)
+{
+	if (link->peer)
+		(void)snprintf(ret, size,
+			       "make %s %s with index %u, and its other end %s with "
+			       "index %u",
+			       link->kind->name, link->dev->name, link->ifindex,
+			       link->peer->dev->name, link->peer->ifindex);
+	else
+		(void)snprintf(ret, size, "make %s %s with index %u%s%s", link->kind->name,
+			       link->dev->name, link->ifindex, link->below ? " on " : "",
+			       link->below ? link->below->dev->name : "");
+}
+
 static void describe_link_sysctls(const struct plan *plan, const struct plan_link *link, char *ret,
 				  size_t size)
 {
-	bool made = link->maker != MAKER_THERE;
+	bool made = plan_is_made(link);
 
 	(void)snprintf(ret, size, "bring %zu sysctls of %s to their values",
 		       count_due(&link->conf4, made ? plan->default4 : NULL) +
@@ -72,6 +86,13 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_MAKE:
 		describe_make(plan, step, ret, size);
+		break;
+	case STEP_MAKE_OWN:
+		describe_own(link, ret, size);
+		break;
+	case STEP_MASTER:
+		(void)snprintf(ret, size, "make %s a port of %s", link->dev->name,
+			       link->master->dev->name);
 		break;
 	case STEP_SETTLE:
 		(void)snprintf(ret, size, "bring flags and MTU of %s to %#x and %u",

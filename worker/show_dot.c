@@ -103,10 +103,10 @@ static void print_node(const struct image_netns *image, size_t first, size_t n)
 	if (n > 1) {
 		(void)printf(" .. ");
 		print_text(last->name);
-		(void)printf("\\n%zu links of kind %s", n, link_kind_find(dev->type)->name);
+		(void)printf("\\n%zu links of kind %s", n, link_kind_of(dev)->name);
 		(void)printf("\\nindex %u .. %u", dev->ifindex, last->ifindex);
 	} else {
-		(void)printf("\\n%s, index %u", link_kind_find(dev->type)->name, dev->ifindex);
+		(void)printf("\\n%s, index %u", link_kind_of(dev)->name, dev->ifindex);
 	}
 	(void)printf("%s%s\\n%s, MTU %u\"];\n", mode ? "\\nmode " : "", mode ? mode : "",
 		     dev->flags & 1 ? "up" : "down", dev->mtu);

@@ -51,12 +51,18 @@ static const char *const unix_names[] = { "max_dgram_qlen" };
 static const char *const ipv4_names[] = { "ping_group_range" };
 /* clang-format on */
 
+/* A device without link layer addresses gets these by itself (ipv6_add_dev() in
+ * net/ipv6/addrconf.c). */
+static const char *const conf6_own[] = { "accept_dad", "use_tempaddr", NULL };
+
 const struct sysctl_table sysctl_conf4 = {
 	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .derived = NULL
 };
-const struct sysctl_table sysctl_conf6 = {
-	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .derived = "mtu"
-};
+const struct sysctl_table sysctl_conf6 = { .names = conf6_names,
+					   .n = ARRAY_SIZE(conf6_names),
+					   .last = 9,
+					   .derived = "mtu",
+					   .own = conf6_own };
 const struct sysctl_table sysctl_unix = { .names = unix_names,
 					  .n = ARRAY_SIZE(unix_names),
 					  .last = ARRAY_SIZE(unix_names) };
@@ -270,6 +276,10 @@ bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaul
 	if (set->table->derived && strcmp(set->table->names[i], set->table->derived) == 0)
 		return set->values[i].type != SYSCTL_NUMBER ||
 		       set->values[i].number != set->derived;
+	for (const char *const *own = set->table->own; set->own && own && *own; own++) {
+		if (strcmp(set->table->names[i], *own) == 0)
+			return true;
+	}
 	return !sysctl_value_equal(&set->values[i], &defaults->values[i]);
 }
 

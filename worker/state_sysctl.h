@@ -20,6 +20,8 @@ struct sysctl_table {
 	size_t n;
 	size_t last;         /* is written after all others, as another write changes it; or n */
 	const char *derived; /* follows from the link, and not from the default; or NULL */
+	/* Names of what some devices get by themselves, for sets with own; to a NULL; or NULL. */
+	const char *const *own;
 };
 
 extern const struct sysctl_table sysctl_conf4; /* ipv4/conf/WHERE */
@@ -43,6 +45,7 @@ struct sysctl_set {
 	char dir[SYSCTL_DIR_MAX];
 	struct sysctl_value *values; /* owned; table->n of them; NULL: none at all */
 	int32_t derived;             /* what table->derived is by itself; 0: not known */
+	bool own;                    /* the link may have others of table->own than the default */
 };
 
 /* Where an image's list stands, for messages. */

@@ -21,6 +21,7 @@
 #include <linux/nsfs.h>
 
 #include "common/cleanup.h"
+#include "worker/id_map.h"
 #include "worker/report.h"
 
 /* Inode of the init user namespace: PROC_USER_INIT_INO in include/linux/proc_ns.h. */
@@ -31,6 +32,7 @@ void target_init(struct target *target)
 	*target = (struct target){ .netns = -1,
 				   .userns = -1,
 				   .sysctls = -1,
+				   .tun = -1,
 				   .lock = -1,
 				   .handover = -1,
 				   .nl = { .fd = -1 },
@@ -42,6 +44,11 @@ void target_fini(struct target *target)
 	fd_closep(&target->netns);
 	fd_closep(&target->userns);
 	fd_closep(&target->sysctls);
+	fd_closep(&target->tun);
+	free(target->uids);
+	free(target->gids);
+	target->uids = NULL;
+	target->gids = NULL;
 	fd_closep(&target->lock);
 	fd_closep(&target->handover);
 	fd_closep(&target->nl.fd);
@@ -210,6 +217,24 @@ static int lock(struct target *target, struct report *report)
 	return report_fail(report, EXIT_OS_, "cannot lock the target: %s", strerror(errno));
 }
 
+/* Which ids the joined user namespace has. Within the one above it they are what the dumper saw,
+ * unless the container is nested deeper than that. */
+static int read_id_maps(struct target *target, struct report *report)
+{
+	int r = -ENOMEM;
+
+	target->uids = calloc(1, sizeof(*target->uids));
+	target->gids = calloc(1, sizeof(*target->gids));
+	if (target->uids && target->gids)
+		r = id_map_read("/proc/self/uid_map", target->uids);
+	if (r == 0)
+		r = id_map_read("/proc/self/gid_map", target->gids);
+	return r == 0 ? 0
+		      : report_fail(report, EXIT_OS_,
+				    "cannot read the id maps of the target's user namespace: %s",
+				    strerror(-r));
+}
+
 int target_join(struct target *target, struct report *report)
 {
 	const int room = 1024 * 1024;
@@ -234,6 +259,11 @@ int target_join(struct target *target, struct report *report)
 	if (target->sysctls < 0)
 		return report_fail(report, EXIT_OS_, "cannot open /proc/sys/net: %s",
 				   strerror(errno));
+	/* Where it is missing and the images have a tun, link_make_probe() says so. */
+	target->tun = open("/dev/net/tun", O_PATH | O_CLOEXEC);
+	status = read_id_maps(target, report);
+	if (status)
+		return status;
 	/* The release of all links of a restore is one datagram (links_set_group()). */
 	(void)setsockopt(target->nl.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	return lock(target, report);

@@ -7,6 +7,7 @@
 #include "common/nl.h"
 #include "worker/tools.h"
 
+struct id_map;
 struct report;
 
 /* As the command line names it. All unset: the namespaces that the worker is in. */
@@ -17,13 +18,15 @@ struct target_args {
 };
 
 struct target {
-	int netns;         /* owned */
-	int lock;          /* owned; while it is open, no other restore changes this netns */
-	int handover;      /* owned; a second rtnetlink socket in the target, for the broker */
-	int userns;        /* owned; -1 where it is not to be joined */
-	int sysctls;       /* owned; O_PATH of /proc/sys/net */
-	struct nl_sock nl; /* owned; in the target */
-	uint64_t ino;      /* of the netns, for messages */
+	int netns;    /* owned */
+	int lock;     /* owned; while it is open, no other restore changes this netns */
+	int handover; /* owned; a second rtnetlink socket in the target, for the broker */
+	int userns;   /* owned; -1 where it is not to be joined */
+	int sysctls;  /* owned; O_PATH of /proc/sys/net */
+	int tun;      /* owned; O_PATH of /dev/net/tun; -1 where there is none */
+	struct id_map *uids, *gids; /* owned; of the user namespace that was joined */
+	struct nl_sock nl;          /* owned; in the target */
+	uint64_t ino;               /* of the netns, for messages */
 
 	struct tools tools; /* owned; started by commands that have to do with rules */
 };

@@ -7,6 +7,8 @@
 #include "worker/undo.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -23,75 +25,139 @@ static const struct {
 	{ &sysctl_conf4, "ipv4/conf/all" }, { &sysctl_conf4, "ipv4/conf/default" },
 	{ &sysctl_conf6, "ipv6/conf/all" }, { &sysctl_conf6, "ipv6/conf/default" },
 	{ &sysctl_unix, "unix" },           { &sysctl_ipv4, "ipv4" },
-	{ &sysctl_conf4, "ipv4/conf/lo" },  { &sysctl_conf6, "ipv6/conf/lo" },
 };
-_Static_assert(ARRAY_SIZE(remembered) == UNDO_SETS_MAX, "struct undo holds them all");
+
+static int remember_set(struct undo *undo, struct target *target, const struct sysctl_table *table,
+			const char *dir)
+{
+	int r = sysctl_set_read(target->sysctls, table, dir, &undo->sets[undo->n_sets]);
+
+	if (r == 0)
+		undo->n_sets++;
+	return r;
+}
+
+static int remember_sets(struct undo *undo, struct target *target)
+{
+	char dir[SYSCTL_DIR_MAX];
+	int r = 0;
+
+	undo->sets = calloc(ARRAY_SIZE(remembered) + 2 * undo->links.n, sizeof(*undo->sets));
+	if (!undo->sets)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(remembered); i++)
+		r = remember_set(undo, target, remembered[i].table, remembered[i].dir);
+	for (size_t i = 0; r == 0 && i < undo->links.n; i++) {
+		(void)snprintf(dir, sizeof(dir), "ipv4/conf/%s", undo->links.links[i].name);
+		r = remember_set(undo, target, &sysctl_conf4, dir);
+		(void)snprintf(dir, sizeof(dir), "ipv6/conf/%s", undo->links.links[i].name);
+		if (r == 0)
+			r = remember_set(undo, target, &sysctl_conf6, dir);
+	}
+	return r;
+}
+
+/* Those that are to be deleted are not to be put back, nor to be a master again. */
+static void drop_leftovers(struct link_list *links)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < links->n; i++) {
+		const struct link_state *master = links_find_index(links, links->links[i].master);
+
+		if (master && master->group == PLAN_GROUP)
+			links->links[i].master = 0;
+	}
+	for (size_t i = 0; i < links->n; i++) {
+		if (links->links[i].group != PLAN_GROUP)
+			links->links[n++] = links->links[i];
+	}
+	links->n = n;
+}
 
 int undo_remember(struct undo *ret, struct target *target, struct report *report)
 {
-	struct link_list links = { 0 };
-	const struct link_state *lo;
-	int r = 0;
+	int r = links_get(&target->nl, &ret->links);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(remembered); i++) {
-		r = sysctl_set_read(target->sysctls, remembered[i].table, remembered[i].dir,
-				    &ret->sets[i]);
-		if (r == 0)
-			ret->n_sets++;
+	if (r == 0) {
+		drop_leftovers(&ret->links);
+		r = remember_sets(ret, target);
 	}
-	if (r == 0)
-		r = links_get(&target->nl, &links);
 	if (r < 0)
 		return report_fail(report, EXIT_OS_,
 				   "cannot read what the target is like, so nothing was done: %s",
 				   strerror(-r));
-	lo = links_find_index(&links, 1);
-	if (lo)
-		ret->lo = *lo;
-	ret->has_lo = lo != NULL;
-	links_fini(&links);
 	return 0;
 }
 
-static bool undo_links(struct target *target, struct report *report)
+/* Delete what was made. Returns 0 with the links that are there now, or an error of reading. */
+static int delete_links(struct target *target, struct link_list *ret, struct report *report)
 {
-	struct link_list links = { 0 };
 	char text[NL_TEXT_MAX];
-	bool clean = true;
 	int r;
 
 	r = links_delete_group(&target->nl, PLAN_GROUP, text);
 	if (r < 0)
 		report_warn(report, "cannot delete the links that were made: %s %s",
 			    log_errname(-r), text);
-	r = links_get(&target->nl, &links);
-	if (r < 0) {
+	r = links_get(&target->nl, ret);
+	if (r < 0)
 		report_add(report, "which links are left could not be read: %s", strerror(-r));
+	return r;
+}
+
+/* Bring a link that was there before to what it was. */
+static bool undo_link(const struct link_state *before, const struct link_state *now,
+		      struct target *target, struct report *report)
+{
+	struct link_change change = { 0 };
+	char text[NL_TEXT_MAX];
+	int r;
+
+	if (!now) {
+		report_add(report, "link %s is gone", before->name);
 		return false;
 	}
+	if ((now->flags & LINKS_SETTABLE) != (before->flags & LINKS_SETTABLE))
+		change.flags = &before->flags;
+	if (now->mtu != before->mtu)
+		change.mtu = &before->mtu;
+	if (now->master != before->master)
+		change.master = &before->master;
+	if (before->has_address && memcmp(now->address, before->address, sizeof(now->address)) != 0)
+		change.address = before->address;
+	if (!change.flags && !change.mtu && !change.master && !change.address)
+		return true;
+	r = links_change(&target->nl, before->ifindex, &change, text);
+	if (r == 0)
+		return true;
+	report_add(report, "flags, MTU, address or master of %s are left changed: %s %s",
+		   before->name, log_errname(-r), text);
+	return false;
+}
+
+static bool undo_links(const struct undo *undo, struct target *target, struct report *report)
+{
+	struct link_list links = { 0 };
+	bool clean = true;
+
+	if (delete_links(target, &links, report) < 0)
+		return false;
 	for (size_t i = 0; i < links.n; i++) {
 		if (links.links[i].group != PLAN_GROUP)
 			continue;
 		report_add(report, "link %s is left", links.links[i].name);
 		clean = false;
 	}
+	for (size_t i = 0; i < undo->links.n; i++) {
+		const struct link_state *before = &undo->links.links[i];
+
+		clean = undo_link(before, links_find_index(&links, before->ifindex), target,
+				  report) &&
+			clean;
+	}
 	links_fini(&links);
 	return clean;
-}
-
-static bool undo_lo(const struct undo *undo, struct target *target, struct report *report)
-{
-	const struct link_change change = { .flags = &undo->lo.flags, .mtu = &undo->lo.mtu };
-	char text[NL_TEXT_MAX];
-	int r;
-
-	if (!undo->has_lo)
-		return true;
-	r = links_change(&target->nl, 1, &change, text);
-	if (r == 0)
-		return true;
-	report_add(report, "flags and MTU of lo are left changed: %s %s", log_errname(-r), text);
-	return false;
 }
 
 /* Name the first sysctl of @set that is not what it was. */
@@ -134,8 +200,7 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 {
 	bool clean = ruleset_undo_run(&undo->ruleset, &target->tools, report);
 
-	clean = undo_links(target, report) && clean;
-	clean = undo_lo(undo, target, report) && clean;
+	clean = undo_links(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
 	if (clean)
 		report_add(report, "everything is as it was before");
@@ -149,6 +214,8 @@ void undo_fini(struct undo *undo)
 {
 	for (size_t i = 0; i < undo->n_sets; i++)
 		sysctl_set_fini(&undo->sets[i]);
-	undo->n_sets = 0;
+	free(undo->sets);
+	links_fini(&undo->links);
 	ruleset_undo_fini(&undo->ruleset);
+	*undo = (struct undo){ 0 };
 }

@@ -12,25 +12,21 @@ struct plan;
 struct report;
 struct target;
 
-enum {
-	UNDO_SETS_MAX = 8
-};
-
 struct undo {
-	struct sysctl_set sets[UNDO_SETS_MAX]; /* owned; in the order they are put back */
+	struct sysctl_set *sets; /* owned; in the order they are put back */
 	size_t n_sets;
-	struct link_state lo; /* as it was */
-	bool has_lo;
+	struct link_list links; /* owned; as they were, without those of an interrupted restore */
 	struct ruleset_undo ruleset; /* owned; filled in by the steps that touch it */
 	bool gave_nsids; /* these stay: the kernel takes none back (RTM_DELNSID: EOPNOTSUPP) */
 };
 
-/* Remember what a plan may change that exists already: the namespace's sysctls and lo.
- * @ret must be all-zero before. Returns 0 or an exit status. */
+/* Remember what a restore may change that exists already: the namespace's sysctls, and the links
+ * with theirs, also of those that the images do not speak of: to write one of the "all" writes
+ * it in each. @ret must be all-zero before. Returns 0 or an exit status. */
 int undo_remember(struct undo *ret, struct target *target, struct report *report);
 
-/* Put it back: delete every link in PLAN_GROUP, and bring the rules, lo and the sysctls to what they
- * were.
+/* Put it back: delete every link in PLAN_GROUP, and bring the rules, the other links and the sysctls to
+ * what they were.
  * Puts the outcome behind the report's error. Returns true if nothing is left. */
 bool undo_run(const struct undo *undo, struct target *target, struct report *report);
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <linux/if_link.h>
+#include <linux/if_ether.h>
 
 #include "worker/links.h"
 #include "worker/plan.h"
@@ -24,28 +24,22 @@ static int differs(const struct plan_link *link, const char *what, unsigned long
 			   is, should);
 }
 
-static int verify_macvlan(const struct plan_link *link, const struct link_state *state,
-			  struct report *report)
+/* What a link that was made has beyond those that were there. */
+static int verify_made(const struct plan_link *link, const struct link_state *state,
+		       struct report *report)
 {
-	const struct link_spec *spec = &link->spec;
+	const Img__NetDevice *dev = link->dev;
 
-	if (strcmp(state->kind, "macvlan") != 0)
-		return report_fail(report, EXIT_UNDONE, "%s came out as a '%s' and not a macvlan",
-				   link->dev->name, state->kind);
-	if (state->macvlan_mode != spec->mode)
-		return differs(link, "mode", state->macvlan_mode, spec->mode, report);
-	if (spec->has & LINK_HAS_MACVLAN_FLAGS && state->macvlan_flags != spec->macvlan_flags)
-		return differs(link, "macvlan flags", state->macvlan_flags, spec->macvlan_flags,
-			       report);
-	/* A passthru macvlan has its parent's address, whatever was asked for. */
-	if (spec->mode != MACVLAN_MODE_PASSTHRU &&
-	    (!state->has_address ||
-	     memcmp(state->address, spec->address, sizeof(state->address)) != 0))
+	if (strcmp(state->kind, link->kind->rtnl) != 0)
+		return report_fail(report, EXIT_UNDONE, "%s came out as a '%s' and not a %s",
+				   dev->name, state->kind, link->kind->rtnl);
+	/* That of a macvlan may be its parent's. */
+	if (plan_is_ethernet(link) && dev->type != IMG__LINK_TYPE__MACVLAN && dev->has_address &&
+	    (!state->has_address || memcmp(state->address, dev->address.data, ETH_ALEN) != 0))
 		return report_fail(report, EXIT_UNDONE,
-				   "%s: record %zu: macvlan %s came out with "
-				   "another address",
-				   link->at.file, link->at.record, link->dev->name);
-	return 0;
+				   "%s: record %zu: %s %s came out with another address",
+				   link->at.file, link->at.record, link->kind->name, dev->name);
+	return link->kind->verify ? link->kind->verify(link, state, report) : 0;
 }
 
 static int verify_link(const struct plan_link *link, const struct link_state *state,
@@ -55,17 +49,24 @@ static int verify_link(const struct plan_link *link, const struct link_state *st
 	uint32_t flags = dev->flags & LINKS_SETTABLE;
 
 	/* It comes up with the release, whose acks say that it did. */
-	if (link->maker != MAKER_THERE && !link->up_early)
+	if (plan_is_made(link) && !link->up_early)
 		flags &= ~(uint32_t)IFF_UP;
 	if (!state || strcmp(state->name, dev->name) != 0)
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: the target has no %s with index %u",
-				   link->at.file, link->at.record, dev->name, dev->ifindex);
+				   link->at.file, link->at.record, dev->name, link->ifindex);
 	if (state->mtu != dev->mtu)
 		return differs(link, "MTU", state->mtu, dev->mtu, report);
 	if ((state->flags & LINKS_SETTABLE) != flags)
 		return differs(link, "flags", state->flags & LINKS_SETTABLE, flags, report);
-	return link->maker == MAKER_BROKER ? verify_macvlan(link, state, report) : 0;
+	if (link->set_address && memcmp(state->address, dev->address.data, ETH_ALEN) != 0)
+		return report_fail(report, EXIT_UNDONE,
+				   "%s: record %zu: link %s did not take its address",
+				   link->at.file, link->at.record, dev->name);
+	if (state->master != (link->master ? link->master->ifindex : 0))
+		return differs(link, "master", state->master,
+			       link->master ? link->master->ifindex : 0, report);
+	return plan_is_made(link) ? verify_made(link, state, report) : 0;
 }
 
 int verify(const struct plan *plan, struct target *target, struct report *report)
@@ -77,9 +78,12 @@ int verify(const struct plan *plan, struct target *target, struct report *report
 	if (r < 0)
 		return report_fail(report, EXIT_UNDONE, "the links cannot be read back: %s",
 				   strerror(-r));
-	for (size_t i = 0; !status && i < plan->n_links; i++)
-		status = verify_link(&plan->links[i],
-				     links_find_index(&links, plan->links[i].dev->ifindex), report);
+	for (size_t i = 0; !status && i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+
+		if (link->maker != MAKER_NONE)
+			status = verify_link(link, links_find_index(&links, link->ifindex), report);
+	}
 	links_fini(&links);
 	return status;
 }

@@ -467,9 +467,9 @@ def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, da
 
 
 def test_group_of_unfinished_links_is_somebody_elses(restore, container, user1, data):
-    """A link that is no macvlan is not deleted for having the same number."""
+    """A link of a kind that is never made is not deleted for having the same number."""
     box = container(user1)
-    box.ip("link", "add", "mine", "group", str(PLAN_GROUP), "type", "bridge")
+    box.ip("link", "add", "mine", "group", str(PLAN_GROUP), "type", "ifb")
     before = snapshot(box)
     result = restore(box, f"{data}/macvlan-x1", status=1)
     assert "link mine" in result.said
