@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -173,6 +174,8 @@ def serve_one():
 
 
 def main():
+    # What the starter ignores the broker hands on, and here children are waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     control.sendall(struct.pack("=I", 2) + b"{}")
     while serve_one():
         pass
