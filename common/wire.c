@@ -143,6 +143,13 @@ static bool wire_has_ended(int sock)
 	return events > 0 && (events & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+bool wire_is_closed(int sock)
+{
+	int events = wire_wait(sock, 0, 0);
+
+	return events > 0 && (events & POLLHUP);
+}
+
 int wire_recv(int sock, struct wire_msg *msg, int timeout_ms)
 {
 	union wire_control control;

@@ -241,8 +241,12 @@ static void take_results(const Netcr__Reply *reply, size_t n, struct broker_resu
 		create = reply->link_create;
 	for (size_t i = 0; i < n; i++) {
 		results[i] = (struct broker_result){ .error = -(int)reply->error };
-		if (!create || i >= create->n_results)
+		if (!create || i >= create->n_results) {
+			if (reply->message)
+				(void)snprintf(results[i].text, sizeof(results[i].text), "%s",
+					       reply->message);
 			continue;
+		}
 		results[i].error = create->results[i]->error > INT32_MAX
 					   ? -EPROTO
 					   : -(int)create->results[i]->error;

@@ -18,21 +18,25 @@ def listed(name):
         return set(re.findall(r"SCMP_SYS\((\w+)\)", f.read()))
 
 
-def calls_after_filter(trace):
-    """{pid: calls} of strace -f after a process's own filter was in force; and its program."""
-    found, filtered, program = {}, set(), {}
-    for line in trace.splitlines():
-        m = re.match(r"(\d+)\s+(?:<\.\.\. )?(\w+)(.*)", line)
-        if not m:
-            continue
-        pid, call, rest = m.groups()
-        if call == "execve" and rest.endswith("= 0"):
-            program[pid] = re.match(r'\("([^"]*)"', rest)[1]
-        if pid in filtered and not line.split(None, 1)[1].startswith(("---", "+++")):
-            found.setdefault(pid, set()).add(call)
-        if (call == "seccomp" and "SECCOMP_SET_MODE_FILTER" in rest or
-                call == "prctl" and "SECCOMP_MODE_FILTER" in rest) and rest.endswith("= 0"):
-            filtered.add(pid)
+def calls_after_filter(traces):
+    """({pid: calls}, {pid: program}) of strace -ff, after a process's own filter was in force. A
+    file a process: with one file, calls of several would be cut up."""
+    found, program = {}, {}
+    for path in traces:
+        pid, filtered = path.suffix[1:], False
+        for line in path.read_text().splitlines():
+            m = re.match(r"(\w+)\((.*)", line)
+            if not m:
+                continue  # signals and the end
+            call, rest = m.groups()
+            if call == "execve" and rest.endswith("= 0"):
+                program[pid] = rest.split('"')[1]
+            if filtered:
+                found.setdefault(pid, set()).add(call)
+            if rest.endswith("= 0") and (
+                    call == "seccomp" and "SECCOMP_SET_MODE_FILTER" in rest or
+                    call == "prctl" and "SECCOMP_MODE_FILTER" in rest):
+                filtered = True
     return found, program
 
 
@@ -45,10 +49,10 @@ def test_E10_system_calls_of_a_whole_restore(restore, container, user1, data, ow
     box, trace = container(user1), tmp_path / "trace"
     argv = restore.argv(box, f"{data}/{images_of}")
     at = argv.index(restore.broker)
-    argv[at:at] = ["strace", "-f", "-qq", "-o", str(trace)]
+    argv[at:at] = ["strace", "-ff", "-qq", "-o", str(trace)]
     restore.host.run(*argv[argv.index("strace"):], env=user1.sudo_env())
     assert_restored(box, f"{data}/{images_of}", own_host, every=50)
-    calls, programs = calls_after_filter(trace.read_text())
+    calls, programs = calls_after_filter(tmp_path.glob("trace.*"))
     assert len(calls) == 2
     worker, = [pid for pid in calls if "netcr-worker" in programs.get(pid, "")]
     session, = set(calls) - {worker}
