@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "worker/broker_client.h"
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/target.h"
@@ -253,11 +254,30 @@ static int apply_release(struct applying *a, const struct step *step)
 			   log_errname(-r), text);
 }
 
+static int apply_addrs(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return netstate_make_addrs(a->plan->state, &a->target->nl, a->report);
+}
+
+static int apply_routes(struct applying *a, const struct step *step)
+{
+	return netstate_make_routes(a->plan->state, step->first, &a->target->nl, a->report);
+}
+
+static int apply_rules(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return netstate_make_rules(a->plan->state, &a->target->nl, a->report);
+}
+
 static int (*const takers[])(struct applying *a, const struct step *step) = {
-	[STEP_CLEAR] = apply_clear,   [STEP_SYSCTLS] = apply_sysctls,
-	[STEP_NSID] = apply_nsid,     [STEP_MAKE] = apply_make,
-	[STEP_SETTLE] = apply_settle, [STEP_LINK_SYSCTLS] = apply_link_sysctls,
-	[STEP_VERIFY] = apply_verify, [STEP_RELEASE] = apply_release,
+	[STEP_CLEAR] = apply_clear,     [STEP_SYSCTLS] = apply_sysctls,
+	[STEP_NSID] = apply_nsid,       [STEP_MAKE] = apply_make,
+	[STEP_SETTLE] = apply_settle,   [STEP_LINK_SYSCTLS] = apply_link_sysctls,
+	[STEP_ADDRS] = apply_addrs,     [STEP_ROUTES] = apply_routes,
+	[STEP_RULES] = apply_rules,     [STEP_VERIFY] = apply_verify,
+	[STEP_RELEASE] = apply_release,
 };
 
 /* --- all of them --- */
@@ -307,6 +327,7 @@ int apply(const struct plan *plan, struct target *target, struct broker *broker,
 	int status;
 
 	status = undo_remember(&a.undo, target, report);
+	a.undo.images = plan->state;
 	if (!status) {
 		/* They stay blocked: after the last step there is nothing to interrupt. */
 		signals_to_heed(&heeded);

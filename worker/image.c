@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "criu/ids.pb-c.h"
 #include "worker/image_file.h"
+#include "worker/netstate.h"
 #include "worker/report.h"
 
 enum {
@@ -274,6 +275,8 @@ int image_load(int dir, uint32_t id, struct image_netns *ret, struct report *rep
 		status = load_links(dir, ret, report);
 	if (!status)
 		status = load_host_id(dir, ret, report);
+	if (!status)
+		status = netstate_load(dir, ret, &ret->state, report);
 	if (status)
 		image_fini(ret);
 	return status;
@@ -284,9 +287,11 @@ void image_fini(struct image_netns *image)
 	for (size_t i = 0; i < image->n_links; i++)
 		img__net_device__free_unpacked(image->links[i], NULL);
 	free(image->links);
+	netstate_free(image->state);
 	if (image->netns)
 		img__netns__free_unpacked(image->netns, NULL);
 	image->links = NULL;
 	image->n_links = 0;
 	image->netns = NULL;
+	image->state = NULL;
 }

@@ -9,6 +9,7 @@
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
 
+struct netstate;
 struct report;
 
 enum {
@@ -25,7 +26,8 @@ struct image_netns {
 	char netns_name[IMAGE_NAME_MAX];
 	Img__NetDevice **links; /* owned, n_links of them, in the order of the file */
 	size_t n_links;
-	Img__Netns *netns; /* owned */
+	Img__Netns *netns;      /* owned */
+	struct netstate *state; /* owned; addresses, routes and rules */
 };
 
 /* Open the directory @path. Returns 0 and a descriptor that the caller owns, or an exit status. */

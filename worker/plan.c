@@ -18,6 +18,7 @@
 #include "worker/externals.h"
 #include "worker/image.h"
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/report.h"
 
 void plan_fini(struct plan *plan)
@@ -300,11 +301,30 @@ static bool has_due(const struct sysctl_set *set, const struct sysctl_set *defau
 	return false;
 }
 
+/* Routes need addresses, and what the rules say is asked when a gateway is looked for: so they come
+ * last, and until then it is the target's own. */
+static void add_state(struct plan *plan)
+{
+	const struct netstate *state = plan->state;
+
+	if (!state)
+		return;
+	if (state->addrs.n > 0)
+		add_step(plan, STEP_ADDRS, 0, state->addrs.n);
+	for (size_t i = 0; i < NETSTATE_ROUTES_MAX; i++) {
+		if (state->routes[i].n > 0)
+			add_step(plan, STEP_ROUTES, i, state->routes[i].n);
+	}
+	if (state->rules.n > 0)
+		add_step(plan, STEP_RULES, 0, state->rules.n);
+}
+
 static int plan_steps(struct plan *plan, bool clear, struct report *report)
 {
-	/* A make, a settle and a sysctl step a link at most, and the five kinds around them. */
-	plan->steps =
-		calloc(3 * plan->n_links + plan->n_sets + plan->n_nsids + 3, sizeof(*plan->steps));
+	/* A make, a settle and a sysctl step a link at most, four of the state, and the kinds
+	 * around them. */
+	plan->steps = calloc(3 * plan->n_links + plan->n_sets + plan->n_nsids + 4 + 3,
+			     sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
 	if (clear)
@@ -325,6 +345,7 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 		    has_due(&link->conf6, made ? plan->default6 : NULL))
 			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
 	}
+	add_state(plan);
 	add_step(plan, STEP_VERIFY, 0, 0);
 	if (plan->needs_broker)
 		add_step(plan, STEP_RELEASE, 0, 0);
@@ -363,6 +384,7 @@ int plan_make(const struct image_netns *image, struct externals *externals,
 				   "%s: the namespace was external to the checkpoint ('%s'), so "
 				   "its images hold nothing to restore",
 				   image->netns_name, image->netns->ext_key);
+	ret->state = image->state;
 	status = find_leftovers(links, &clear, report);
 	if (!status)
 		status = plan_sets(image, ret, report);

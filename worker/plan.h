@@ -15,6 +15,7 @@
 struct externals;
 struct image_netns;
 struct link_list;
+struct netstate;
 struct report;
 
 /* The IFLA_GROUP of links of a restore that is not done yet. One RTM_DELLINK takes them all
@@ -53,6 +54,9 @@ enum step_type {
 	STEP_MAKE,         /* links[first] to links[first + n - 1], by the broker */
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
+	STEP_ADDRS,        /* of state */
+	STEP_ROUTES,       /* state->routes[first] */
+	STEP_RULES,        /* of state */
 	STEP_VERIFY,       /* all that was asked for, read back */
 	STEP_RELEASE,      /* take all links out of PLAN_GROUP */
 };
@@ -70,7 +74,8 @@ struct plan {
 	const struct sysctl_set *default4, *default6; /* of sets; what a new link inherits */
 	struct plan_nsid *nsids;                      /* owned */
 	size_t n_nsids;
-	struct step *steps; /* owned */
+	const struct netstate *state; /* borrowed from the images */
+	struct step *steps;           /* owned */
 	size_t n_steps;
 	bool needs_broker;
 };

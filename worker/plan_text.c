@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 
 static size_t count_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
@@ -42,6 +43,11 @@ static void describe_link_sysctls(const struct plan *plan, const struct plan_lin
 		       link->dev->name);
 }
 
+static void describe_rules(const struct step *step, char *ret, size_t size)
+{
+	(void)snprintf(ret, size, "bring the policy rules to the %zu that there were", step->n);
+}
+
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size)
 {
 	const struct plan_link *link = &plan->links[step->first];
@@ -70,6 +76,16 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_LINK_SYSCTLS:
 		describe_link_sysctls(plan, link, ret, size);
+		break;
+	case STEP_ADDRS:
+		(void)snprintf(ret, size, "make those of %zu addresses that are missing", step->n);
+		break;
+	case STEP_ROUTES:
+		(void)snprintf(ret, size, "make those of %zu routes of %s that are missing",
+			       step->n, plan->state->routes_name[step->first]);
+		break;
+	case STEP_RULES:
+		describe_rules(step, ret, size);
 		break;
 	case STEP_VERIFY:
 		(void)snprintf(ret, size, "read everything back");

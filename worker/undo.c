@@ -41,6 +41,8 @@ int undo_remember(struct undo *ret, struct target *target, struct report *report
 	}
 	if (r == 0)
 		r = links_get(&target->nl, &links);
+	if (r == 0)
+		r = netstate_remember(&ret->state, &target->nl);
 	if (r < 0)
 		return report_fail(report, EXIT_OS_,
 				   "cannot read what the target is like, so nothing was done: %s",
@@ -136,6 +138,9 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 
 	clean = undo_lo(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
+	if (undo->images)
+		clean = netstate_undo(&undo->state, &undo->images->links, &target->nl, report) &&
+			clean;
 	if (clean)
 		report_add(report, "everything is as it was before");
 	if (undo->gave_nsids)
@@ -149,4 +154,5 @@ void undo_fini(struct undo *undo)
 	for (size_t i = 0; i < undo->n_sets; i++)
 		sysctl_set_fini(&undo->sets[i]);
 	undo->n_sets = 0;
+	netstate_before_fini(&undo->state);
 }

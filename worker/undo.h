@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/state_sysctl.h"
 
 struct plan;
@@ -20,6 +21,8 @@ struct undo {
 	size_t n_sets;
 	struct link_state lo; /* as it was */
 	bool has_lo;
+	struct netstate_before state;  /* owned */
+	const struct netstate *images; /* borrowed; whose links the state is put back on */
 	bool gave_nsids; /* these stay: the kernel takes none back (RTM_DELNSID: EOPNOTSUPP) */
 };
 

@@ -11,6 +11,7 @@
 #include <linux/if_link.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/target.h"
@@ -78,5 +79,7 @@ int verify(const struct plan *plan, struct target *target, struct report *report
 		status = verify_link(&plan->links[i],
 				     links_find_index(&links, plan->links[i].dev->ifindex), report);
 	links_fini(&links);
+	if (!status && plan->state)
+		status = netstate_verify(plan->state, &target->nl, report);
 	return status;
 }
