@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 
 #include "common/cleanup.h"
+#include "common/nl.h"
 #include "worker/image_raw.h"
 #include "worker/msg_list.h"
 #include "worker/raw_attr.h"
@@ -25,7 +26,7 @@ enum {
 	/* What a request may be longer than the message that it comes from: table, priority,
 	 * expiry, and padding. */
 	MORE = 64,
-	METRIC6 = 1024, /* IP6_RT_PRIO_USER: what 0 becomes */
+	METRIC6 = 1024, /* IP6_RT_PRIO_USER: what none, or 0, becomes */
 	TICKS = 100,    /* a second, of USER_HZ */
 };
 
@@ -179,9 +180,9 @@ static int put_route(struct nlmsghdr *nlh, const struct rtmsg *from, const struc
 	rtm->rtm_table = RT_TABLE_UNSPEC;
 	rtm->rtm_flags &= (unsigned int)RTNH_F_ONLINK;
 	mnl_attr_put_u32(nlh, RTA_TABLE, tb[RTA_TABLE] ? u32_of(tb[RTA_TABLE]) : from->rtm_table);
-	if (metric == 0 && from->rtm_family == AF_INET6)
+	if (!tb[RTA_PRIORITY] && from->rtm_family == AF_INET6)
 		metric = METRIC6;
-	if (metric)
+	if (metric || from->rtm_family == AF_INET6)
 		mnl_attr_put_u32(nlh, RTA_PRIORITY, metric);
 	for (size_t i = 0; i < ATTRS; i++) {
 		if (tb[i] && put_attr(nlh, rtm, tb[i], source, at))
@@ -251,6 +252,13 @@ int route_list_decode(const struct image_raw *raw, const struct route_source *so
 bool route_is_automatic(const struct nlmsghdr *request)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(request);
+	const struct nlattr *attr;
 
-	return rtm->rtm_family == AF_INET6 && rtm->rtm_type == RTN_ANYCAST;
+	if (rtm->rtm_family != AF_INET6)
+		return false;
+	nl_attr_each (attr, request, sizeof(*rtm)) {
+		if (mnl_attr_get_type(attr) == RTA_PRIORITY && mnl_attr_get_u32(attr) == 0)
+			return true;
+	}
+	return rtm->rtm_type == RTN_ANYCAST;
 }

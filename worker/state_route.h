@@ -41,5 +41,6 @@ int route_check_via(const struct nlattr *via, const struct raw_at *at);
 /* Whether one of the nexthops has a gateway. */
 bool route_has_gateway(const struct nlattr *multipath);
 
-/* Whether the target decides by itself if it has this one: an IPv6 anycast route. */
+/* Whether the kernel makes it with an address, and nobody else can: IPv6, and anycast or with the
+ * metric 0. */
 bool route_is_automatic(const struct nlmsghdr *request);

@@ -4,9 +4,12 @@ The images are those of tests/data/macvlan-x1, with lo and one macvlan, mv1, of 
 `ip addr save` and its like write in a scratch namespace, with a veth of the same name, index and
 address, takes the place of the raw ones."""
 import contextlib
+import ipaddress
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 
@@ -41,6 +44,15 @@ def scratch(procs, address):
     namespaces.wait_until(lambda: "fe80::" in ns.ip("addr"), "the link is ready")
     settle(ns)
     return ns
+
+
+def batch(ns, *lines):
+    """Commands of ip(8), those with -6 last."""
+    for family in ("-4", "-6"):
+        some = [line.removeprefix("-6 ") for line in lines
+                if line.startswith("-6 ") == (family == "-6")]
+        if some:
+            ns.run("ip", *[family] * (family == "-6"), "-batch", "-", input="\n".join(some) + "\n")
 
 
 def settle(ns):
@@ -83,6 +95,37 @@ def decoded(path, ns, *command):
     """What ip(8) prints of an image, with names of links as in @ns."""
     with open(path, "rb") as f:
         return ns.run("ip", *command, stdin=f).stdout
+
+
+def messages(data):
+    """Those of a raw image, one by one."""
+    at = 4
+    while at < len(data):
+        size, = struct.unpack_from("=I", data, at)
+        yield data[at:at + size + -size % 4]
+        at += size + -size % 4
+
+
+def attr(kind, payload):
+    return struct.pack("=HH", 4 + len(payload), kind) + payload + bytes(-len(payload) % 4)
+
+
+def message(kind, body):
+    return struct.pack("=IHHII", 16 + len(body), kind, 2, 0, 0) + body
+
+
+def route(where, bits, via=None, oif=None, table=254, kind=1, scope=0, proto=4, metric=1024,
+          more=b"", family=None):
+    """RTM_NEWROUTE as `ip route save` writes it."""
+    family = family or (socket.AF_INET if where.version == 4 else socket.AF_INET6)
+    body = struct.pack("=BBBBBBBBI", family, bits, 0, 0, table, proto, scope, kind, 0)
+    body += attr(15, struct.pack("=I", table)) + attr(1, where.packed)
+    body += attr(6, struct.pack("=I", metric))
+    if via:
+        body += attr(5, ipaddress.ip_address(via).packed)
+    if oif:
+        body += attr(4, struct.pack("=I", oif))
+    return message(24, body + more)
 
 
 def addresses(ns):
