@@ -16,6 +16,7 @@
 #include "worker/link_kind.h"
 #include "worker/options.h"
 #include "worker/report.h"
+#include "worker/show_state.h"
 #include "worker/state_sysctl.h"
 
 /* --- as JSON --- */
@@ -132,6 +133,7 @@ static int netns_to_json(const struct image_netns *image, json_t *to, struct rep
 	}
 	for (size_t l = 0; !status && l < ARRAY_SIZE(lists); l++)
 		status = add_list(to, &lists[l], image->netns_name, 1, report);
+	show_state_json(image->state, to);
 	return status;
 }
 
@@ -169,6 +171,7 @@ static void print_netns(const struct image_netns *image)
 	for (size_t i = 0; i < ns->n_nsids; i++)
 		(void)printf("nsid %d is namespace %u\n", ns->nsids[i]->netnsid_value,
 			     ns->nsids[i]->target_ns_id);
+	show_state_print(image->state);
 }
 
 /* --- the command --- */

@@ -179,6 +179,8 @@ static void add_route_attr(char ret[STATE_TEXT_MAX], const struct nlattr *attr, 
 void route_text(const struct nlmsghdr *request, const struct addr_links *links,
 		char ret[STATE_TEXT_MAX])
 {
+	static const uint16_t order[] = { RTA_GATEWAY, RTA_VIA,   RTA_OIF,      RTA_MULTIPATH,
+					  RTA_PREFSRC, RTA_TABLE, RTA_PRIORITY, RTA_EXPIRES };
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(request);
 	const char *type = route_type_name(rtm->rtm_type);
 	const struct nlattr *attr, *destination = NULL;
@@ -196,8 +198,12 @@ void route_text(const struct nlmsghdr *request, const struct addr_links *links,
 	} else {
 		add(ret, rtm->rtm_family == AF_INET6 ? "default (IPv6)" : "default");
 	}
-	nl_attr_each (attr, request, sizeof(*rtm))
-		add_route_attr(ret, attr, rtm->rtm_family, links);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		nl_attr_each (attr, request, sizeof(*rtm)) {
+			if (mnl_attr_get_type(attr) == order[i])
+				add_route_attr(ret, attr, rtm->rtm_family, links);
+		}
+	}
 	if (rtm->rtm_flags & RTNH_F_ONLINK)
 		add(ret, " onlink");
 }

@@ -128,6 +128,23 @@ def route(where, bits, via=None, oif=None, table=254, kind=1, scope=0, proto=4, 
     return message(24, body + more)
 
 
+def address(text, prefix, ifindex=INDEX, flags=0x80, more=b""):
+    """RTM_NEWADDR as `ip addr save` writes it."""
+    where = ipaddress.ip_address(text)
+    family = socket.AF_INET if where.version == 4 else socket.AF_INET6
+    return message(20, struct.pack("=BBBBI", family, prefix, flags, 0, ifindex) +
+                   attr(1, where.packed) + more)
+
+
+def rule(priority, action=1, table=77, goto=None, family=socket.AF_INET, more=b""):
+    """RTM_NEWRULE as `ip rule save` writes it."""
+    body = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, action, 0)
+    body += attr(6, struct.pack("=I", priority)) + attr(15, struct.pack("=I", table))
+    if goto is not None:
+        body += attr(4, struct.pack("=I", goto))
+    return message(32, body + more)
+
+
 def addresses(ns):
     """By link: the addresses in the kernel's order, without what runs."""
     found = {}
