@@ -85,7 +85,8 @@ int raw_attrs(const void *first, size_t len, const struct raw_table *table, uint
 	const uint8_t *next = first;
 	size_t left = len;
 
-	memset(ret, 0, table->n * sizeof(ret[0]));
+	for (size_t i = 0; i < table->n; i++)
+		ret[i] = NULL;
 	while (left > 0) {
 		const struct nlattr *attr = (const struct nlattr *)(const void *)next;
 		size_t step;

@@ -259,12 +259,13 @@ const struct addr *addr_first_missing(struct nl_sock *nl, const struct addr_list
 	const struct addr *missing = NULL;
 	struct addr_list has = { 0 };
 
-	*ret_error = addr_list_get(nl, &has);
-	for (size_t i = 0; *ret_error == 0 && !missing && i < wanted->n; i++) {
-		const struct addr *is = addr_find(&has, &wanted->addrs[i]);
+	*ret_error = wanted->addrs ? addr_list_get(nl, &has) : 0;
+	for (size_t i = 0; *ret_error == 0 && !missing && wanted->addrs && i < wanted->n; i++) {
+		const struct addr *want = &wanted->addrs[i];
+		const struct addr *is = addr_find(&has, want);
 
-		if (is ? !addr_is_as(is, &wanted->addrs[i]) : wanted->addrs[i].valid > SHORT)
-			missing = &wanted->addrs[i];
+		if (is ? !addr_is_as(is, want) : want->valid > SHORT)
+			missing = want;
 	}
 	addr_list_fini(&has);
 	return missing;
