@@ -10,7 +10,6 @@ from saved_state import base, place, put_back, source  # noqa: F401  fixtures
 SYSCTLS = ("net.ipv4.conf.all", "net.ipv4.conf.default", "net.ipv4.conf.lo", "net.ipv6.conf.all",
            "net.ipv6.conf.default", "net.ipv6.conf.lo", "net.unix.max_dgram_qlen",
            "net.ipv4.ping_group_range")
-STRANGER = ipaddress.ip_network("10.77.0.0/16")
 
 
 def everything(box):
@@ -114,3 +113,15 @@ def test_route_that_did_not_come_out(failing):
             saved.route(ipaddress.ip_address("2001:db8:55::1"), 48, oif=saved.INDEX)
     said = failing(False, route6=masked)
     assert "or it came out otherwise" in said
+
+
+def test_many_on_no_link_are_taken_back(failing):
+    """They do not go with a link; and that the last step failed is known only when all are made."""
+    def blackholes(source):
+        start = int(ipaddress.ip_address("11.0.0.0"))
+        return saved.save(source, *saved.RAW["route"]) + b"".join(
+            saved.route(ipaddress.ip_address(start + i), 32, kind=6) for i in range(20000))
+
+    def backward(source):
+        return saved.save(source, "rule", "save") + saved.rule(40000, action=2, goto=40000)
+    failing(True, route=blackholes, rule=backward)
