@@ -21,12 +21,22 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
+/* A link at its longest: parent and name with every byte escaped, address, index and mode, each
+ * with the comma behind it. In front of the links there is the head, of which the longest part
+ * is the kernel's text. */
+enum {
+	LINE_LINK_MAX = 2 * (4 * (IFNAMSIZ - 1) + 1) + 18 + 11 + 9,
+	LINE_HEAD_MAX = 512 + 4 * NL_TEXT_MAX,
+	LINE_MAX_ = LINE_HEAD_MAX + OP_LINKS_MAX * LINE_LINK_MAX,
+};
+
 struct line {
-	char buf[16384]; /* a line about OP_LINKS_MAX links, with room */
+	char buf[LINE_MAX_];
 	size_t len;
 };
 
 static unsigned long lost; /* lines since the last that was written */
+static bool torn;          /* the last of them was written in part: it is to be ended first */
 
 static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *format, ...)
 {
@@ -85,6 +95,8 @@ static void begin(struct line *l, const struct session *s)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	audit_format_time(now.tv_sec, date);
 	l->len = 0;
+	if (torn)
+		l->buf[l->len++] = '\n';
 	add(l, "netcr-audit time=%s.%03dZ session=%08x uid=%u pid=%d req=%u", date,
 	    (int)(now.tv_nsec / 1000000), s->id, s->caller.uid, s->caller.pid, s->last_id);
 }
@@ -103,11 +115,13 @@ static void end(struct line *l)
 			continue;
 		if (n < 0) {
 			lost++;
+			torn = torn || done > 0;
 			return;
 		}
 		done += (size_t)n;
 	}
 	lost = 0;
+	torn = false;
 }
 
 /* A text of ours or of the kernel's, between quotes. */
@@ -236,13 +250,13 @@ void audit_request(const struct session *s, const struct audit_record *rec)
 	add(&l, " op=%s", rec->op);
 	if (target)
 		add(&l, " netns=%llu", (unsigned long long)target);
-	if (rec->args->link_create.n)
-		add_links(&l, rec->args, rec->reply);
 	add(&l, " stage=%s verdict=%s errno=%s", stages[rec->stage], verdict_of(rec),
 	    rec->error ? log_errname(-rec->error) : "0");
 	add_text(&l, "reason", rec->why);
 	if (rec->error && *text_of(rec->reply))
 		add_text(&l, "text", text_of(rec->reply));
+	if (rec->args->link_create.n)
+		add_links(&l, rec->args, rec->reply);
 	end(&l);
 }
 

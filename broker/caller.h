@@ -20,6 +20,6 @@ int caller_find(struct invoker *ret);
  * NULL, or what is missing, for a person. */
 const char *caller_check_privilege(void);
 
-/* Become @invoker for good, without capabilities, and with HOME, USER and LOGNAME to match.
- * Returns 0 or -errno. */
+/* Become @invoker for good, with no capability of this process, and with HOME, USER and LOGNAME
+ * to match. (What uid 0 gets from its next execve is root's own.) Returns 0 or -errno. */
 int caller_become(const struct invoker *invoker);

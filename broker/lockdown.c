@@ -48,7 +48,7 @@ static bool has_cap(unsigned int cap)
 	return capng_have_capability(CAPNG_EFFECTIVE, cap) != 0;
 }
 
-/* A starter's limits are not ours: with RLIMIT_FSIZE 0 an audit line would be a signal. */
+/* A starter's limits are not ours, as far as they can be lifted. */
 static int lower_limits(struct session *s)
 {
 	static const struct {
@@ -77,7 +77,8 @@ static int lower_limits(struct session *s)
 	return 0;
 }
 
-/* No handlers, ever. SIGPIPE alone is ignored: a closed stderr must not end a session. */
+/* No handlers, ever. What a closed stderr, or one that may not grow, sends is ignored: an audit
+ * line that cannot be written must not end a session. */
 static int reset_signals(struct session *s)
 {
 	sigset_t none;
@@ -85,7 +86,7 @@ static int reset_signals(struct session *s)
 	(void)s;
 	for (int sig = 1; sig < NSIG; sig++) {
 		if (sig != SIGKILL && sig != SIGSTOP)
-			(void)signal(sig, sig == SIGPIPE ? SIG_IGN : SIG_DFL);
+			(void)signal(sig, sig == SIGPIPE || sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	}
 	if (sigemptyset(&none) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -errno;

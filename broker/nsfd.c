@@ -2,8 +2,8 @@
  * Judging descriptors that a worker handed over. Every check is on the descriptor itself, in
  * the order that design and safety want: what it is before anything is asked of it.
  *
- * May: fcntl(F_GETFL), fstatfs, fstat, NS_GET_*, getsockopt, SIOCGSKNS.
- * Must not: open, read or write anything; trust a number that the worker sent.
+ * May: fcntl(F_GETFL), fstatfs, fstat, NS_GET_*, getsockopt, SIOCGSKNS; before the lock-down, open
+ * the namespaces that it is in. Must not: trust a number that the worker sent.
  *
  * Facts of ioctl_nsfs(2) (fs/nsfs.c): none of these calls needs a capability. NS_GET_OWNER_UID
  * is for user namespaces only. NS_GET_PARENT of the init user namespace is EPERM.
@@ -33,7 +33,7 @@
 #define SIOCGSKNS 0x894C
 #endif
 
-/* create_user_ns() in kernel/user_namespace.c allows 32 levels below init. */
+/* create_user_ns() in kernel/user_namespace.c allows no more levels below init. */
 enum {
 	USERNS_LEVELS_MAX = 33
 };

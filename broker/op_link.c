@@ -15,6 +15,7 @@
 #include "broker/rtnl.h"
 #include "broker/session.h"
 #include "common/check.h"
+#include "common/wire.h"
 
 static int decode_parent(const char *parent, struct link_args *ret, struct link_result *result)
 {
@@ -106,6 +107,10 @@ int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args 
 		struct link_result *result = &reply->results[i];
 		int r;
 
+		/* For a worker that died there is nothing to be made: who comes after it would meet
+		 * links that appear behind their back. */
+		if (wire_is_closed(s->sock))
+			return -ECANCELED;
 		if (link->parent_ifindex != 0) {
 			r = rtnl_link_create(&s->rtnl, &link->spec, link->parent_ifindex, s->target,
 					     result->text);

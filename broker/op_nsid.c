@@ -4,8 +4,8 @@
  * Why it is safe for a hostile worker: an id names a namespace, it opens nothing. It is written
  * into the target, which is the worker's own, over a socket of the target; so the worker gets
  * the id without ever holding a descriptor of the host's netns, which on kernels before
- * 7b735ef81286 would be a way to make devices there. The worker may drop or forge the answers
- * on its socket: it deceives itself, and the wait is bounded.
+ * 7b735ef81286 would be a way to make devices there. The worker may read the answers away,
+ * or provoke others: it deceives itself, and the wait is bounded.
  */
 #include <errno.h>
 #include <stdio.h>

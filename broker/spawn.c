@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static int session_fds(int take_sock, int take_ready)
 		return -errno;
 	if (dup3(sock, SESSION_SOCK, O_CLOEXEC) < 0 || dup3(ready, SESSION_READY, O_CLOEXEC) < 0)
 		return -errno;
-	null = -1;
+	/* It is above the two as well, and closed with the rest. */
+	(void)fd_take(&null);
 	if (syscall(SYS_close_range, (unsigned int)SESSION_READY + 1, ~0U, 0U) < 0)
 		return -errno;
 	return 0;
@@ -123,18 +125,24 @@ static void fork_session(struct session *s, int sock, int ready)
 /* Fork the session by way of a child that ends at once. Borrows the descriptors. */
 static int start_session(struct session *s, int sock, int ready)
 {
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct sigaction starters;
+	pid_t pid, ended;
 	int status;
-	pid_t pid;
 
+	/* A starter that ignores SIGCHLD leaves us nothing to wait for. The command gets it back. */
+	if (sigaction(SIGCHLD, &standard, &starters) < 0)
+		return -errno;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
 		fork_session(s, sock, ready);
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
+	do
+		ended = waitpid(pid, &status, 0);
+	while (ended < 0 && errno == EINTR);
+	if (ended < 0 || sigaction(SIGCHLD, &starters, NULL) < 0)
+		return -errno;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
 }
 

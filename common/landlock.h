@@ -10,6 +10,6 @@ struct landlock_path {
 };
 
 /* Deny this process, for good, all that the kernel's Landlock can deny, but for @paths.
- * no_new_privs must be set. Returns the ABI version that is in force (1 and up), 0 where the
- * kernel has no Landlock, or -errno. */
+ * no_new_privs must be set. Returns the kernel's ABI version (1 and up; what is newer than 6 is
+ * not used), 0 where it has no Landlock, or -errno. */
 int landlock_restrict(const struct landlock_path *paths, size_t n);

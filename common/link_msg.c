@@ -129,6 +129,8 @@ int link_msg_encode(const struct link_spec *spec, const struct link_place *place
 
 	if (size < sizeof(*nlh) + sizeof(*ifi))
 		return -EMSGSIZE;
+	/* libmnl leaves the padding behind an attribute as it is. */
+	memset(buf, 0, size);
 	nlh = mnl_nlmsg_put_header(buf);
 	nlh->nlmsg_type = RTM_NEWLINK;
 	/* Without NLM_F_EXCL a macvlan that has the index already would be renamed and moved

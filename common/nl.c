@@ -52,8 +52,17 @@ static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *first, size_
 	return (size_t)n == size ? 0 : -EIO;
 }
 
-/* One datagram from the kernel. Returns its length (>0), 0 for one to pass over, or -errno. */
-static ssize_t nl_recv(const struct nl_sock *nl)
+static int64_t now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* One datagram from the kernel, waiting until @deadline for it. Returns its length (>0), 0 for one
+ * to pass over, or -errno. */
+static ssize_t nl_recv(const struct nl_sock *nl, int64_t deadline)
 {
 	struct sockaddr_nl from = { 0 };
 	struct iovec iov = { .iov_base = nl->buf, .iov_len = NL_BUFFER_SIZE };
@@ -61,12 +70,13 @@ static ssize_t nl_recv(const struct nl_sock *nl)
 		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1
 	};
 	struct pollfd pfd = { .fd = nl->fd, .events = POLLIN };
-	struct timespec limit = { .tv_sec = NL_TIMEOUT_MS / 1000 };
 	ssize_t n;
 
 	n = recvmsg(nl->fd, &hdr, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN) {
-		int r = ppoll(&pfd, 1, &limit, /* sigmask= */ NULL);
+		int64_t left = deadline - now_ms();
+		struct timespec limit = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+		int r = left > 0 ? ppoll(&pfd, 1, &limit, /* sigmask= */ NULL) : 0;
 
 		if (r == 0)
 			return -ETIMEDOUT;
@@ -125,21 +135,23 @@ struct nl_answer {
 	char *text;
 	int result;          /* first error of @each, or that the dump was interrupted */
 	unsigned int strays; /* datagrams with nothing for us, in a row */
+	uint32_t first;      /* sequence number; the last is that of the socket */
+	uint32_t nr;         /* of the message that the ack is of, from the first */
 	bool ended;
 };
 
 static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct nl_answer *answer)
 {
-	if (nlh->nlmsg_seq != nl->seq)
+	/* The numbers wrap around: compare distances. */
+	if (nlh->nlmsg_seq - answer->first > nl->seq - answer->first)
 		return 0;
 	answer->strays = 0;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && answer->result == 0)
 		answer->result = -EAGAIN;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
-		int r = nl_ack(nlh, answer->text);
-
+		answer->nr = nlh->nlmsg_seq - answer->first;
 		answer->ended = true;
-		return r;
+		return nl_ack(nlh, answer->text);
 	}
 	if (nlh->nlmsg_type >= NLMSG_MIN_TYPE && answer->each && answer->result == 0)
 		answer->result = answer->each(nlh, answer->data);
@@ -149,14 +161,17 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 /* Read until the ack or the end of the dump of the request that was sent last. */
 static int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
 {
+	/* The first answer is there when sending returns; this is for what takes long, and for
+	 * whoever owns the socket and sees to it that something else comes all the time. */
+	const int64_t deadline = now_ms() + NL_TIMEOUT_MS;
+
 	while (!answer->ended) {
-		ssize_t n = nl_recv(nl);
+		ssize_t n = nl_recv(nl, deadline);
 		const struct nlmsghdr *nlh = (const struct nlmsghdr *)(void *)nl->buf;
 		int left = (int)n;
 
 		if (n < 0)
 			return (int)n;
-		/* Whoever owns the socket can have it filled with notifications for ever. */
 		if (answer->strays++ == NL_STRAYS_MAX)
 			return -EIO;
 		while (!answer->ended && mnl_nlmsg_ok(nlh, left)) {
@@ -178,23 +193,26 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 	ret_text[0] = '\0';
 	request->nlmsg_seq = ++nl->seq;
+	answer.first = nl->seq;
 	r = nl_send(nl, request, request->nlmsg_len);
 	return r < 0 ? r : nl_read_answer(nl, &answer);
 }
 
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
 		 char ret_text[NL_TEXT_MAX])
 {
-	struct nl_answer answer = { .text = ret_text };
+	struct nl_answer answer = { .text = ret_text, .first = nl->seq + 1 };
 	struct nlmsghdr *nlh = first;
 	int left = (int)size, r;
 
 	ret_text[0] = '\0';
-	nl->seq++;
 	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-		nlh->nlmsg_seq = nl->seq;
+		nlh->nlmsg_seq = ++nl->seq;
 	r = nl_send(nl, first, size);
-	return r < 0 ? r : nl_read_answer(nl, &answer);
+	if (r == 0)
+		r = nl_read_answer(nl, &answer);
+	*ret_nr = answer.nr;
+	return r;
 }
 
 int nl_talk_each(struct nl_sock *nl, struct nlmsghdr *first, size_t size, size_t n,

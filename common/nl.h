@@ -25,11 +25,11 @@
 	     (attr) = mnl_attr_next(attr))
 
 enum {
-	NL_TEXT_MAX = 160,         /* bytes of an extended ack that are kept, with the NUL */
-	NL_BUFFER_SIZE = 32768,    /* what the kernel fills at most in a dump (netlink_dump()) */
-	NL_TIMEOUT_MS = 30 * 1000, /* for an answer; the kernel answers before send returns */
-	NL_STRAYS_MAX = 1024,      /* datagrams in a row that are passed over */
-	NL_BATCH_MAX = 64,         /* of nl_talk_each(): an answer takes up to 1.3 KiB of buffer */
+	NL_TEXT_MAX = 160,        /* bytes of an extended ack that are kept, with the NUL */
+	NL_BUFFER_SIZE = 32768,   /* what the kernel fills at most in a dump (netlink_dump()) */
+	NL_TIMEOUT_MS = 5 * 1000, /* for an answer: it is there when sending returns, if ever */
+	NL_STRAYS_MAX = 1024,     /* datagrams in a row that are passed over */
+	NL_BATCH_MAX = 64,        /* of nl_talk_each(): an answer takes up to 1.3 KiB of buffer */
 };
 
 struct nl_sock {
@@ -52,7 +52,7 @@ int nl_open(int *ret_fd);
  *
  * @each may be NULL. @ret_text gets the extended ack's message or "", printable, at most
  * NL_TEXT_MAX bytes, also when 0 is returned. Returns 0, the kernel's -errno, or:
- *   -ETIMEDOUT  no ack within NL_TIMEOUT_MS
+ *   -ETIMEDOUT  NL_TIMEOUT_MS have passed, and there is nothing more to read
  *   -EIO        the answer makes no sense (too short, error above 0, cut off), or does not
  *               come for NL_STRAYS_MAX datagrams
  *   -EAGAIN     the dump changed while it was read: ask again */
@@ -61,9 +61,9 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 
 /* Send the messages that fill the @size bytes from @first on in one datagram, of which only the
  * last has NLM_F_ACK: the kernel takes them all within one system call, so no signal, not even
- * SIGKILL, comes between them. Returns as nl_talk() does; after an error of one message the
- * others have been taken all the same. */
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size,
+ * SIGKILL, comes between them. Returns as nl_talk() does, with the number of the message, from 0,
+ * in *ret_nr for a kernel's error; the others have been taken all the same. */
+int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
 		 char ret_text[NL_TEXT_MAX]);
 
 /* What is done with the verdict on message @i of several: 0 or the kernel's -errno. */

@@ -14,6 +14,10 @@
 
 #include "common/cleanup.h"
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04 /* Linux 6.5 */
+#endif
+
 /* Exactly as much as WIRE_MAX_FDS descriptors need. CMSG_SPACE() pads, and the kernel fills the
  * padding with further descriptors if they fit (fs/scm: scm_max_fds), so this must be even. */
 union wire_control {
@@ -99,6 +103,18 @@ static int wire_take_rights(const struct cmsghdr *cmsg, struct wire_msg *msg)
 	return r;
 }
 
+/* The one other control message that brings a descriptor: whoever made the socket asked for it. */
+static void wire_drop_pidfd(const struct cmsghdr *cmsg)
+{
+	int fd;
+
+	if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_PIDFD ||
+	    cmsg->cmsg_len < CMSG_LEN(sizeof(fd)))
+		return;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	fd_closep(&fd);
+}
+
 /* Every control message is walked to its end even after an error: a descriptor that is not
  * found here stays open for ever. */
 static int wire_take_control(struct msghdr *hdr, struct wire_msg *msg)
@@ -109,9 +125,10 @@ static int wire_take_control(struct msghdr *hdr, struct wire_msg *msg)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
 			r = -EBADMSG;
+			wire_drop_pidfd(c);
 			continue;
 		}
-		if (seen || wire_take_rights(c, msg) < 0)
+		if (wire_take_rights(c, msg) < 0 || seen)
 			r = -EBADMSG;
 		seen = true;
 	}
@@ -126,6 +143,13 @@ static bool wire_has_ended(int sock)
 	return events > 0 && (events & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+bool wire_is_closed(int sock)
+{
+	int events = wire_wait(sock, 0, 0);
+
+	return events > 0 && (events & POLLHUP);
+}
+
 int wire_recv(int sock, struct wire_msg *msg, int timeout_ms)
 {
 	union wire_control control;
@@ -134,17 +158,23 @@ int wire_recv(int sock, struct wire_msg *msg, int timeout_ms)
 			      .msg_iovlen = 1,
 			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
+	bool reset = false;
 	ssize_t n;
 	int r;
 
 	r = wire_wait(sock, POLLIN | POLLRDHUP, timeout_ms);
 	if (r < 0)
 		return r;
-	do
+	/* A peer that closed with something of ours unread makes one ECONNRESET, which comes before
+	 * what it had sent us: that is to be had by asking again (unix_release_sock()). */
+	for (;;) {
 		n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			break;
+		reset = errno == ECONNRESET;
+	}
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return errno == ECONNRESET || reset ? 0 : -errno;
 
 	r = wire_take_control(&hdr, msg);
 	/* MSG_CTRUNC: descriptors got lost on the way, through too small a buffer, the

@@ -4,6 +4,7 @@
  * that message, and whatever does not fit ends the session. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,10 @@ int wire_check_socket(int fd);
  *   -ETIMEDOUT  nothing came
  *   -errno      of ppoll or recvmsg */
 int wire_recv(int sock, struct wire_msg *msg, int timeout_ms);
+
+/* The peer has closed its end wholly: nobody will read a reply. (A peer that only has stopped to
+ * send still reads.) */
+bool wire_is_closed(int sock);
 
 /* Send @len bytes and borrow @n_fds descriptors for it, waiting up to @timeout_ms for room.
  * Returns 0, -EMSGSIZE, -ETIMEDOUT, -EPIPE (never SIGPIPE), or -errno of ppoll or sendmsg. */

@@ -22,6 +22,7 @@
 /* clang-format off */
 static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(clock_gettime), 0, CLOCK_REALTIME,      "audit: the time of a line, where the vDSO has no clock" },
+	{ SCMP_SYS(clock_gettime), 0, CLOCK_MONOTONIC,     "nl_talk: until when to wait, likewise" },
 	{ SCMP_SYS(close),         NO_VALUE,               "wire_msg_fini: what a message left behind" },
 	{ SCMP_SYS(exit_group),    NO_VALUE,               "the end of the session" },
 	{ SCMP_SYS(fcntl),         1, F_GETFL,             "nsfd_inspect: how a descriptor was opened" },

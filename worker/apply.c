@@ -29,8 +29,6 @@ struct applying {
 	struct broker *broker;
 	struct report *report;
 	struct undo undo;
-	struct link_list links; /* of the target, after all were made */
-	bool has_links;
 	size_t missing; /* sysctls that this kernel does not have */
 };
 
@@ -40,7 +38,6 @@ static const struct {
 	int error;
 	const char *hint;
 } make_hints[] = {
-	{ -EADDRINUSE, "the parent or another macvlan on it has this address, and is up" },
 	{ -EEXIST, "the target has a link of this name or index by now" },
 	{ -ENODEV, "the parent is not there any more" },
 	{ -EINVAL, "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
@@ -65,6 +62,18 @@ static int fail_make(const struct applying *a, const struct plan_link *link, int
 			   link->at.file, link->at.record, link->dev->name, link->parent,
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
 			   *hint_of(error) ? ": " : "", hint_of(error));
+}
+
+static int fail_up(const struct applying *a, const struct plan_link *link, int error,
+		   const char *text)
+{
+	return report_fail(
+		a->report, EXIT_UNDONE, "%s: record %zu: cannot bring %s %s up: %s%s%s%s",
+		link->at.file, link->at.record, link->kind->name, link->dev->name,
+		log_errname(-error), *text ? " " : "", text,
+		error == -EADDRINUSE
+			? ": the parent or another macvlan on it has this address, and is up"
+			: "");
 }
 
 static int fail_sysctl(const struct applying *a, const struct sysctl_set *set,
@@ -116,7 +125,7 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 		return links_set_nsid(&a->target->nl, a->target->netns, nsid->nsid, text);
 	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
 	memcpy(text, a->broker->text, NL_TEXT_MAX);
-	return r;
+	return r == 0 && got != nsid->nsid ? -EPROTO : r;
 }
 
 /* The id of a namespace that is dying stays taken until it is gone, for up to a third of a
@@ -170,48 +179,30 @@ static int apply_make(struct applying *a, const struct step *step)
 	return fail_make(a, first, r, a->broker->text);
 }
 
-/* The state of the links is read once, when all are there. */
-static const struct link_state *state_of(struct applying *a, const struct plan_link *link)
-{
-	const struct link_state *state = NULL;
-	int r = 0;
-
-	if (!a->has_links)
-		r = links_get(&a->target->nl, &a->links);
-	a->has_links = r == 0;
-	if (r == 0)
-		state = links_find_index(&a->links, link->dev->ifindex);
-	if (!state)
-		(void)report_fail(a->report, EXIT_UNDONE, "link %s cannot be read back: %s",
-				  link->dev->name, r < 0 ? strerror(-r) : "it is not there");
-	return state;
-}
-
+/* What is changed here is what the link was not made with, or for lo what is not as it should be;
+ * a link that was made stays down, but for one that has to be up for its sysctls. */
 static int apply_settle(struct applying *a, const struct step *step)
 {
 	const struct plan_link *link = &a->plan->links[step->first];
-	const uint32_t flags = link->dev->flags & LINKS_SETTABLE;
-	const struct link_state *state = state_of(a, link);
-	struct link_change change = { 0 };
+	const bool there = link->maker == MAKER_THERE;
+	uint32_t flags = link->dev->flags & LINKS_SETTABLE;
+	struct link_change change = { .flags = &flags };
 	char text[NL_TEXT_MAX];
 	int r;
 
-	if (!state)
-		return EXIT_UNDONE;
-	if ((state->flags & LINKS_SETTABLE) != flags)
-		change.flags = &flags;
-	if (state->mtu != link->dev->mtu)
+	if (!there && !link->up_early)
+		flags &= ~(uint32_t)IFF_UP;
+	if (there)
 		change.mtu = &link->dev->mtu;
-	if (!change.flags && !change.mtu)
-		return 0;
 	r = links_change(&a->target->nl, link->dev->ifindex, &change, text);
-	if (r < 0)
-		return report_fail(a->report, EXIT_UNDONE,
-				   "%s: record %zu: cannot bring flags and MTU of %s to %#x and "
-				   "%u: %s %s",
-				   link->at.file, link->at.record, link->dev->name, flags,
-				   link->dev->mtu, log_errname(-r), text);
-	return 0;
+	if (r == 0)
+		return 0;
+	if (link->up_early)
+		return fail_up(a, link, r, text);
+	return report_fail(a->report, EXIT_UNDONE,
+			   "%s: record %zu: cannot bring flags and MTU of %s to %#x and %u: %s%s%s",
+			   link->at.file, link->at.record, link->dev->name, flags, link->dev->mtu,
+			   log_errname(-r), *text ? " " : "", text);
 }
 
 static int apply_link_sysctls(struct applying *a, const struct step *step)
@@ -232,26 +223,35 @@ static int apply_verify(struct applying *a, const struct step *step)
 
 static int apply_release(struct applying *a, const struct step *step)
 {
-	_cleanup_free_ uint32_t *indexes = calloc(a->plan->n_links + 1, sizeof(*indexes));
-	char text[NL_TEXT_MAX], ignored[NL_TEXT_MAX];
-	size_t n = 0;
+	const struct plan *plan = a->plan;
+	_cleanup_free_ struct link_release *links = calloc(plan->n_links + 1, sizeof(*links));
+	_cleanup_free_ const struct plan_link **of = calloc(plan->n_links + 1, sizeof(*of));
+	char text[NL_TEXT_MAX];
+	size_t n = 0, failed;
 	int r;
 
 	(void)step;
-	if (!indexes)
+	if (!links || !of)
 		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
-	for (size_t i = 0; i < a->plan->n_links; i++) {
-		if (a->plan->links[i].maker != MAKER_THERE)
-			indexes[n++] = a->plan->links[i].dev->ifindex;
+	for (size_t i = 0; i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+
+		if (link->maker == MAKER_THERE)
+			continue;
+		of[n] = link;
+		links[n].ifindex = link->dev->ifindex;
+		links[n++].up = (link->dev->flags & IFF_UP) && !link->up_early;
 	}
-	r = links_set_group(&a->target->nl, indexes, n, /* group= */ 0, text);
+	r = links_release(&a->target->nl, links, n, &failed, text);
 	if (r == 0)
 		return 0;
+	(void)fail_up(a, of[failed], r, text);
 	/* The way back goes by the group. */
-	(void)links_set_group(&a->target->nl, indexes, n, PLAN_GROUP, ignored);
-	return report_fail(a->report, EXIT_UNDONE,
-			   "cannot release the links from the group of unfinished ones: %s %s",
-			   log_errname(-r), text);
+	r = links_catch(&a->target->nl, links, n, PLAN_GROUP);
+	if (r < 0)
+		report_warn(a->report, "some links could not be put back into their group: %s",
+			    log_errname(-r));
+	return EXIT_UNDONE;
 }
 
 static int apply_addrs(struct applying *a, const struct step *step)
@@ -341,6 +341,5 @@ int apply(const struct plan *plan, struct target *target, struct broker *broker,
 	if (!status && a.missing)
 		report_warn(report, "%zu sysctls of the images are not in this kernel", a.missing);
 	undo_fini(&a.undo);
-	links_fini(&a.links);
 	return status;
 }

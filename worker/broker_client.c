@@ -184,7 +184,8 @@ int broker_hello(struct broker *broker)
 	if (r < 0)
 		return r;
 	r = -(int)reply->error;
-	if (r == 0 && reply->result_case != NETCR__REPLY__RESULT_HELLO)
+	if (r == 0 && (reply->result_case != NETCR__REPLY__RESULT_HELLO ||
+		       reply->hello->version < VERSION_MIN || reply->hello->version > VERSION_MAX))
 		r = end_session(broker, -EPROTO, "the broker's answer makes no sense");
 	if (r == 0) {
 		broker->version = reply->hello->version;
@@ -240,8 +241,12 @@ static void take_results(const Netcr__Reply *reply, size_t n, struct broker_resu
 		create = reply->link_create;
 	for (size_t i = 0; i < n; i++) {
 		results[i] = (struct broker_result){ .error = -(int)reply->error };
-		if (!create || i >= create->n_results)
+		if (!create || i >= create->n_results) {
+			if (reply->message)
+				(void)snprintf(results[i].text, sizeof(results[i].text), "%s",
+					       reply->message);
 			continue;
+		}
 		results[i].error = create->results[i]->error > INT32_MAX
 					   ? -EPROTO
 					   : -(int)create->results[i]->error;

@@ -16,6 +16,7 @@
 #include "worker/link_kind.h"
 #include "worker/options.h"
 #include "worker/report.h"
+#include "worker/show_dot.h"
 #include "worker/show_state.h"
 #include "worker/state_sysctl.h"
 
@@ -176,7 +177,14 @@ static void print_netns(const struct image_netns *image)
 
 /* --- the command --- */
 
-static int show_one(int dir, uint32_t id, json_t *list, struct report *report)
+struct shown {
+	uint32_t ids[IMAGE_NETNS_MAX];
+	size_t n;
+	json_t *list; /* borrowed */
+};
+
+static int show_one(int dir, const struct shown *shown, uint32_t id, bool dot,
+		    struct report *report)
 {
 	struct image_netns image = { 0 };
 	int status;
@@ -187,8 +195,10 @@ static int show_one(int dir, uint32_t id, json_t *list, struct report *report)
 	if (!status && report->json) {
 		json_t *object = json_object();
 
-		(void)json_array_append_new(list, object);
+		(void)json_array_append_new(shown->list, object);
 		status = netns_to_json(&image, object, report);
+	} else if (!status && dot) {
+		show_dot_netns(&image, shown->ids, shown->n);
 	} else if (!status) {
 		print_netns(&image);
 	}
@@ -199,21 +209,23 @@ static int show_one(int dir, uint32_t id, json_t *list, struct report *report)
 static int run(const struct options *options, struct report *report)
 {
 	_cleanup_fd_ int dir = -1;
-	uint32_t ids[IMAGE_NETNS_MAX] = { options->ns_id };
+	struct shown shown = { .ids = { options->ns_id }, .n = 1, .list = json_array() };
 	struct confine_args bounds = { .image_dir = -1, .sysctls = -1 };
-	json_t *list = json_array();
-	size_t n = 1;
 	int status;
 
-	(void)json_object_set_new(report->root, "namespaces", list);
+	(void)json_object_set_new(report->root, "namespaces", shown.list);
 	status = image_dir_open(options->images, &dir, report);
 	bounds.image_dir = dir;
 	if (!status)
 		status = confine(&bounds, report);
 	if (!status && options->ns_id == 0)
-		status = image_list(dir, ids, &n, report);
-	for (size_t i = 0; !status && i < n; i++)
-		status = show_one(dir, ids[i], list, report);
+		status = image_list(dir, shown.ids, &shown.n, report);
+	if (!status && options->dot)
+		show_dot_begin();
+	for (size_t i = 0; !status && i < shown.n; i++)
+		status = show_one(dir, &shown, shown.ids[i], options->dot, report);
+	if (!status && options->dot)
+		show_dot_end();
 	return status;
 }
 
@@ -223,8 +235,8 @@ int cmd_show(int argc, char *argv[])
 	struct report report;
 	int status;
 
-	status = options_parse(argc, argv, OPTION_IMAGES | OPTION_NS_ID | OPTION_JSON, &options,
-			       &report);
+	status = options_parse(argc, argv, OPTION_IMAGES | OPTION_NS_ID | OPTION_JSON | OPTION_DOT,
+			       &options, &report);
 	if (!status)
 		(void)run(&options, &report);
 	status = report_finish(&report);

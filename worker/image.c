@@ -34,13 +34,21 @@ static int fail_entry(struct image_file *r)
 			   r->name, r->record, r->len);
 }
 
-static void warn_unknown(struct image_file *r, const ProtobufCMessage *msg)
+/* Decoding cuts a text at a NUL, and takes the last of a field that comes twice, both in silence:
+ * an entry with either is longer than what came of it. */
+static int check_form(struct image_file *r, const ProtobufCMessage *msg)
 {
+	if (protobuf_c_message_get_packed_size(msg) != r->len)
+		return report_fail(r->report, EXIT_IMAGE,
+				   "%s: record %zu: a text in it has a NUL, or a field comes "
+				   "twice: this is no dumper's work",
+				   r->name, r->record);
 	if (msg->n_unknown_fields)
 		report_warn(r->report,
 			    "%s: record %zu: %u fields that this version does not know are passed "
 			    "over",
 			    r->name, r->record, msg->n_unknown_fields);
+	return 0;
 }
 
 /* --- the kinds of file --- */
@@ -52,6 +60,7 @@ static int read_links(struct image_file *r, struct image_netns *ret)
 
 	while ((n = image_file_entry(r)) > 0) {
 		Img__NetDevice *dev;
+		int status;
 
 		if (ret->n_links == IMAGE_LINKS_MAX)
 			return report_fail(r->report, EXIT_IMAGE, "%s: more than %d records",
@@ -69,7 +78,9 @@ static int read_links(struct image_file *r, struct image_netns *ret)
 		if (!dev)
 			return fail_entry(r);
 		ret->links[ret->n_links++] = dev;
-		warn_unknown(r, &dev->base);
+		status = check_form(r, &dev->base);
+		if (status)
+			return status;
 	}
 	return n < 0 ? EXIT_IMAGE : 0;
 }
@@ -117,7 +128,7 @@ static int load_netns(int dir, struct image_netns *ret, struct report *report)
 		if (!ret->netns)
 			status = fail_entry(&r);
 		else
-			warn_unknown(&r, &ret->netns->base);
+			status = check_form(&r, &ret->netns->base);
 	}
 	if (!status && image_file_get(&r, &more, sizeof(more), "end") != 0)
 		status = report_fail(report, EXIT_IMAGE, "%s: has more than its one entry",
@@ -234,7 +245,7 @@ static int root_task_id(int dir, uint32_t *ret_id, struct report *report)
 
 static int find_id(int dir, uint32_t *ret_id, struct report *report)
 {
-	uint32_t ids[IMAGE_NETNS_MAX];
+	uint32_t ids[IMAGE_NETNS_MAX] = { 0 };
 	size_t n;
 	int status;
 

@@ -1,7 +1,7 @@
 /*
  * One image file, entry by entry. It may come from anywhere: it is opened relative to the
  * directory, must be a regular file and no link, is read (not mapped: it may shrink), and the
- * size of an entry is bounded before memory is asked for.
+ * sizes of an entry and of all of them are bounded before memory is asked for.
  *
  * Format (CRIU 4.2, criu/image.c and criu/protobuf.c): two 32-bit words of magic, in the byte
  * order of the host; then entries, each behind its 32-bit size, to the end of the file.
@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,10 +70,11 @@ int image_file_get(struct image_file *r, void *buf, size_t len, const char *what
 		if (n == 0 && done == 0)
 			return 0;
 		if (n == 0) {
+			const uint64_t end = r->offset + done;
+
 			(void)report_fail(r->report, EXIT_IMAGE,
-					  "%s: record %zu: cut off in its %s at offset %llu",
-					  r->name, r->record, what,
-					  (unsigned long long)(r->offset + done));
+					  "%s: record %zu: cut off in its %s at offset %" PRIu64,
+					  r->name, r->record, what, end);
 			return -1;
 		}
 		done += (size_t)n;
@@ -126,6 +128,13 @@ int image_file_entry(struct image_file *r)
 		(void)report_fail(r->report, EXIT_IMAGE,
 				  "%s: record %zu: its size is %u bytes, more than %d", r->name,
 				  r->record, size, IMAGE_ENTRY_MAX);
+		return -1;
+	}
+	if (r->offset + size > IMAGE_FILE_MAX) {
+		(void)report_fail(r->report, EXIT_IMAGE,
+				  "%s: record %zu: it ends beyond %d bytes, more than such a file "
+				  "has",
+				  r->name, r->record, IMAGE_FILE_MAX);
 		return -1;
 	}
 	if (!r->buf)

@@ -8,8 +8,10 @@
 struct report;
 
 enum {
-	IMAGE_ENTRY_MAX = 256 * 1024
-}; /* bytes of one entry */
+	IMAGE_ENTRY_MAX = 256 * 1024, /* bytes of one entry */
+	IMAGE_FILE_MAX =
+		8 * 1024 * 1024, /* bytes of a file: decoded, they take up to 18 times that */
+};
 
 struct image_file {
 	int fd;           /* owned */

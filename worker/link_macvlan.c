@@ -14,6 +14,7 @@
 #include "common/link_msg.h"
 #include "worker/externals.h"
 #include "worker/link_kind.h"
+#include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 
@@ -70,9 +71,8 @@ static int find_parent(struct plan_link *link, struct externals *externals, stru
 static int plan_macvlan(struct plan_link *link, struct externals *externals, struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
-	/* Promiscuity and all-multicast are settled afterwards: the broker's policy does not
-	 * grant them at creation. */
-	const uint32_t change = (uint32_t)(IFF_UP | IFF_NOARP | IFF_MULTICAST);
+	/* It comes up when everything else is right, at the release. */
+	const uint32_t change = LINKS_SETTABLE & ~LINKS_LATE;
 	int status = find_parent(link, externals, report);
 
 	if (status)
@@ -81,7 +81,7 @@ static int plan_macvlan(struct plan_link *link, struct externals *externals, str
 	link->spec = (struct link_spec){
 		.has = LINK_HAS_ADDRESS | LINK_HAS_MTU | LINK_HAS_GROUP,
 		.ifindex = dev->ifindex,
-		.flags = dev->flags & change,
+		.flags = dev->flags & change & ~(uint32_t)IFF_UP,
 		.change = change,
 		.mtu = dev->mtu,
 		.group = PLAN_GROUP,

@@ -143,6 +143,7 @@ int links_get(struct nl_sock *nl, struct link_list *ret)
 		struct nlmsghdr *nlh;
 
 		nlh = put_link_header(buf, RTM_GETLINK, NLM_F_DUMP, &ifi);
+		mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 		r = nl_talk(nl, nlh, read_link, &c, text);
 		if (r == 0)
 			*ret = c.list;
@@ -190,34 +191,66 @@ int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change 
 	return nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
 }
 
-int links_set_group(struct nl_sock *nl, const uint32_t *indexes, size_t n, uint32_t group,
-		    char ret_text[NL_TEXT_MAX])
+/* Bytes: more than two messages take. */
+enum {
+	RELEASE_SIZE = 128
+};
+
+int links_release(struct nl_sock *nl, const struct link_release *links, size_t n,
+		  size_t *ret_failed, char ret_text[NL_TEXT_MAX])
 {
-	enum {
-		ONE = 64
-	}; /* bytes: more than one message takes */
+	struct nlmsghdr *nlh = NULL;
+	struct ifinfomsg *ifi;
 	uint8_t *buf;
 	size_t size = 0;
+	uint32_t nr = 0;
 	int r;
 
 	ret_text[0] = '\0';
+	*ret_failed = 0;
 	if (n == 0)
 		return 0;
-	buf = calloc(n, ONE);
+	buf = calloc(n, RELEASE_SIZE);
 	if (!buf)
 		return -ENOMEM;
+	/* Two messages a link, also where one does nothing, so that a number names a link. */
 	for (size_t i = 0; i < n; i++) {
-		struct ifinfomsg *ifi;
-		struct nlmsghdr *nlh;
-
-		nlh = put_link_header(buf + size, RTM_SETLINK, i + 1 == n ? NLM_F_ACK : 0, &ifi);
-		ifi->ifi_index = (int)indexes[i];
-		mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+		nlh = put_link_header(buf + size, RTM_SETLINK, 0, &ifi);
+		ifi->ifi_index = (int)links[i].ifindex;
+		mnl_attr_put_u32(nlh, IFLA_GROUP, 0);
+		size += nlh->nlmsg_len;
+		nlh = put_link_header(buf + size, RTM_SETLINK, 0, &ifi);
+		ifi->ifi_index = (int)links[i].ifindex;
+		ifi->ifi_flags = links[i].up ? IFF_UP : 0;
+		ifi->ifi_change = links[i].up ? IFF_UP : 0;
 		size += nlh->nlmsg_len;
 	}
-	r = nl_talk_many(nl, (struct nlmsghdr *)(void *)buf, size, ret_text);
+	nlh->nlmsg_flags |= NLM_F_ACK;
+	r = nl_talk_many(nl, (struct nlmsghdr *)(void *)buf, size, &nr, ret_text);
+	*ret_failed = nr / 2 < n ? nr / 2 : n - 1;
 	free(buf);
 	return r;
+}
+
+int links_catch(struct nl_sock *nl, const struct link_release *links, size_t n, uint32_t group)
+{
+	char text[NL_TEXT_MAX];
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t buf[RELEASE_SIZE];
+		struct ifinfomsg *ifi;
+		struct nlmsghdr *nlh;
+		int r;
+
+		nlh = put_link_header(buf, RTM_SETLINK, NLM_F_ACK, &ifi);
+		ifi->ifi_index = (int)links[i].ifindex;
+		mnl_attr_put_u32(nlh, IFLA_GROUP, group);
+		r = nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, text);
+		if (first == 0)
+			first = r;
+	}
+	return first;
 }
 
 int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT_MAX])

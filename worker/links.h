@@ -39,6 +39,10 @@ int links_get(struct nl_sock *nl, struct link_list *ret);
 const struct link_state *links_find_name(const struct link_list *list, const char *name);
 const struct link_state *links_find_index(const struct link_list *list, uint32_t ifindex);
 
+/* Of these, what a macvlan is not told when it is made: promiscuity and all-multicast reach its
+ * parent, and the broker's policy does not grant them; the rest is rare. */
+#define LINKS_LATE (LINKS_SETTABLE & ~(uint32_t)(IFF_UP | IFF_NOARP | IFF_MULTICAST))
+
 /* What is changed of link @ifindex; a NULL is left as it is. */
 struct link_change {
 	const uint32_t *flags; /* within LINKS_SETTABLE: all of them, set or cleared */
@@ -49,10 +53,21 @@ struct link_change {
 int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change *change,
 		 char ret_text[NL_TEXT_MAX]);
 
-/* Put the @n links with @indexes into @group, so that a signal finds all or none of them moved
- * (nl_talk_many()). Returns 0 or -errno; some may have been moved after an error. */
-int links_set_group(struct nl_sock *nl, const uint32_t *indexes, size_t n, uint32_t group,
-		    char ret_text[NL_TEXT_MAX]);
+struct link_release {
+	uint32_t ifindex;
+	bool up; /* bring it up */
+};
+
+/* Take the @n links out of their group and bring them up, so that a signal finds all or none of
+ * them changed (nl_talk_many()). A link leaves the group before it comes up: of a link that is
+ * up, every change of the group is told to all of IPv6 (do_setlink() in net/core/rtnetlink.c).
+ * Returns 0, or -errno with the number of the link in *ret_failed; the others may have been
+ * changed then. */
+int links_release(struct nl_sock *nl, const struct link_release *links, size_t n,
+		  size_t *ret_failed, char ret_text[NL_TEXT_MAX]);
+
+/* Put the @n links back into @group. */
+int links_catch(struct nl_sock *nl, const struct link_release *links, size_t n, uint32_t group);
 
 /* Delete every link of @group at once, which must not be 0. None being there is success. */
 int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT_MAX]);

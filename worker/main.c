@@ -13,7 +13,7 @@
 static const char usage_text[] =
 	"Usage: netcr-worker restore -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
 	"                            [--broker B] [--dry-run] [--json]\n"
-	"       netcr-worker show    -D DIR [--ns-id N] [--json]\n"
+	"       netcr-worker show    -D DIR [--ns-id N] [--json | --dot]\n"
 	"       netcr-worker check   [--broker B] [--json]\n"
 	"       netcr-worker --help | --version\n"
 	"\n"
@@ -38,6 +38,7 @@ static const char usage_text[] =
 	"                          /run/netcr/broker.sock\n"
 	"  --dry-run               print the steps, and change nothing\n"
 	"  --json                  print one JSON object in place of text\n"
+	"  --dot                   print a graph for Graphviz: ... show --dot | dot -Tsvg\n"
 	"\n"
 	"Exit status: 0 done; 1 failed and undone; 2 failed and something is left, which is "
 	"named;\n"

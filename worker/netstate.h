@@ -35,6 +35,9 @@ int netstate_load(int dir, const struct image_netns *image, struct netstate **re
 		  struct report *report);
 void netstate_free(struct netstate *state);
 
+/* Whether there are addresses or routes, for which links have to be up. @state may be NULL. */
+bool netstate_is_there(const struct netstate *state);
+
 /* The steps, over the socket in the target. Return 0 or EXIT_UNDONE with file and record. */
 int netstate_make_addrs(const struct netstate *state, struct nl_sock *nl, struct report *report);
 int netstate_make_routes(const struct netstate *state, size_t which, struct nl_sock *nl,

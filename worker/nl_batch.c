@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "worker/image_raw.h"
 
 enum {
 	BATCH_BYTES = 32 * 1024,
-	DUMP_TRIES = 10, /* of a dump that something changes under our hands */
+	DUMP_TRIES = 200, /* of a dump that something changes under our hands */
+	DUMP_AT_ONCE = 5, /* of these */
 };
 
 struct collector {
@@ -49,12 +51,17 @@ int nl_dump(struct nl_sock *nl, uint16_t type, size_t header, uint8_t family, st
 	int r = -EAGAIN;
 
 	for (int i = 0; i < DUMP_TRIES && r == -EAGAIN; i++) {
+		/* Where hundreds of links came up, the kernel's own probing changes addresses for a
+		 * second or two. */
+		static const struct timespec pause = { .tv_nsec = 20 * 1000000L };
 		union {
 			struct nlmsghdr align;
 			uint8_t bytes[64];
 		} request = { 0 };
 		struct nlmsghdr *nlh = mnl_nlmsg_put_header(request.bytes);
 
+		if (i >= DUMP_AT_ONCE)
+			(void)nanosleep(&pause, NULL);
 		nlh->nlmsg_type = type;
 		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 		*(uint8_t *)mnl_nlmsg_put_extra_header(nlh, header) = family;

@@ -21,6 +21,7 @@ static const struct option long_options[] = {
 	{ "broker", required_argument, NULL, 'b' },
 	{ "dry-run", no_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "dot", no_argument, NULL, 'g' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -34,6 +35,7 @@ static unsigned int set_of(int c)
 		{ 'D', OPTION_IMAGES }, { 'p', OPTION_TARGET },  { 'n', OPTION_TARGET },
 		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },   { 'e', OPTION_EXTERNAL },
 		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN }, { 'j', OPTION_JSON },
+		{ 'g', OPTION_DOT },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
@@ -88,6 +90,9 @@ static int take(int c, struct options *options, struct report *report)
 	case 'd':
 		options->dry_run = true;
 		break;
+	case 'g':
+		options->dot = true;
+		break;
 	default:
 		break;
 	}
@@ -104,6 +109,8 @@ static int check_whole(const struct options *options, unsigned int takes, struct
 		return report_fail(report, EXIT_USAGE_,
 				   "--pid names both namespaces: --netns and --userns cannot be "
 				   "given with it");
+	if (options->dot && options->json)
+		return report_fail(report, EXIT_USAGE_, "--dot and --json: one of them");
 	if (options->target.userns && !options->target.netns)
 		return report_fail(report, EXIT_USAGE_, "--userns goes with --netns");
 	return 0;
@@ -115,7 +122,7 @@ static int parse_all(int argc, char *argv[], unsigned int takes, struct options 
 	int c;
 
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* and not 1: forget where an earlier call was, within a word */
 	while ((c = getopt_long(argc, argv, "+:D:", long_options, NULL)) != -1) {
 		int status;
 

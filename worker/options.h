@@ -15,7 +15,7 @@ struct options {
 	uint32_t ns_id;             /* 0: not given */
 	struct externals externals; /* owned */
 	const char *broker;         /* NULL: not given */
-	bool dry_run, json;
+	bool dry_run, json, dot;
 };
 
 /* Which options a command takes. */
@@ -27,6 +27,7 @@ enum option_set {
 	OPTION_BROKER = 1 << 4,
 	OPTION_DRY_RUN = 1 << 5,
 	OPTION_JSON = 1 << 6,
+	OPTION_DOT = 1 << 7,
 };
 
 /* @argv[0] is the command. Whether --json is there is found out first, so that errors of the

@@ -156,8 +156,11 @@ static int plan_link_sysctls(struct plan_link *link, struct report *report)
 		return status;
 	at.field = "conf6";
 	(void)snprintf(dir, sizeof(dir), "ipv6/conf/%s", dev->name);
-	return sysctl_set_decode(&link->conf6, &sysctl_conf6, dir, dev->conf6, dev->n_conf6, NULL,
-				 0, &at, report);
+	status = sysctl_set_decode(&link->conf6, &sysctl_conf6, dir, dev->conf6, dev->n_conf6, NULL,
+				   0, &at, report);
+	/* A link's IPv6 begins with the link's MTU (ipv6_add_dev() in net/ipv6/addrconf.c). */
+	link->conf6.derived = (int32_t)dev->mtu;
+	return status;
 }
 
 static int check_free(const struct plan_link *link, const struct link_list *links,
@@ -234,7 +237,7 @@ static int check_addresses(struct plan *plan, struct report *report)
 	if (!up)
 		return report_fail(report, EXIT_OS_, "no memory to plan");
 	for (size_t i = 0; i < plan->n_links; i++) {
-		if (plan->links[i].maker == MAKER_BROKER && plan->links[i].spec.flags & IFF_UP)
+		if (plan->links[i].maker == MAKER_BROKER && plan->links[i].dev->flags & IFF_UP)
 			up[n++] = &plan->links[i];
 	}
 	qsort(up, n, sizeof(struct plan_link *), by_address);
@@ -301,22 +304,18 @@ static bool has_due(const struct sysctl_set *set, const struct sysctl_set *defau
 	return false;
 }
 
-/* Routes need addresses, and what the rules say is asked when a gateway is looked for: so they come
- * last, and until then it is the target's own. */
-static void add_state(struct plan *plan)
+/* Coming up sets IPv6's MTU to the link's (addrconf_notify()), so a link where it is another one
+ * has to be up when it is written. */
+static bool is_mtu_due(const struct plan_link *link)
 {
-	const struct netstate *state = plan->state;
+	const struct sysctl_set *set = &link->conf6;
 
-	if (!state)
-		return;
-	if (state->addrs.n > 0)
-		add_step(plan, STEP_ADDRS, 0, state->addrs.n);
-	for (size_t i = 0; i < NETSTATE_ROUTES_MAX; i++) {
-		if (state->routes[i].n > 0)
-			add_step(plan, STEP_ROUTES, i, state->routes[i].n);
+	for (size_t i = 0; i < set->table->n; i++) {
+		if (strcmp(set->table->names[i], set->table->derived) == 0)
+			return link->dev->flags & IFF_UP && set->values[i].type == SYSCTL_NUMBER &&
+			       set->values[i].number != set->derived;
 	}
-	if (state->rules.n > 0)
-		add_step(plan, STEP_RULES, 0, state->rules.n);
+	return false;
 }
 
 static int plan_steps(struct plan *plan, bool clear, struct report *report)
@@ -337,15 +336,18 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 		add_step(plan, STEP_NSID, i, 1);
 	add_makes(plan);
 	for (size_t i = 0; i < plan->n_links; i++) {
-		const struct plan_link *link = &plan->links[i];
+		struct plan_link *link = &plan->links[i];
 		bool made = link->maker != MAKER_THERE;
 
-		add_step(plan, STEP_SETTLE, i, 1);
+		link->up_early = made && (is_mtu_due(link) || (netstate_is_there(plan->state) &&
+							       link->dev->flags & IFF_UP));
+		if (!made || link->up_early || link->dev->flags & LINKS_LATE)
+			add_step(plan, STEP_SETTLE, i, 1);
 		if (has_due(&link->conf4, made ? plan->default4 : NULL) ||
 		    has_due(&link->conf6, made ? plan->default6 : NULL))
 			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
 	}
-	add_state(plan);
+	plan->n_steps += netstate_steps(plan->state, &plan->steps[plan->n_steps]);
 	add_step(plan, STEP_VERIFY, 0, 0);
 	if (plan->needs_broker)
 		add_step(plan, STEP_RELEASE, 0, 0);

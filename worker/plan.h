@@ -40,6 +40,7 @@ struct plan_link {
 	char parent[IFNAMSIZ];
 	struct link_spec spec;
 	struct sysctl_set conf4, conf6;
+	bool up_early; /* comes up when it is settled, not when it is released */
 };
 
 struct plan_nsid {
@@ -58,7 +59,7 @@ enum step_type {
 	STEP_ROUTES,       /* state->routes[first] */
 	STEP_RULES,        /* of state */
 	STEP_VERIFY,       /* all that was asked for, read back */
-	STEP_RELEASE,      /* take all links out of PLAN_GROUP */
+	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
 };
 
 struct step {
@@ -79,6 +80,9 @@ struct plan {
 	size_t n_steps;
 	bool needs_broker;
 };
+
+/* The steps for @state, which may be NULL, into @ret, which has room for four. Returns how many. */
+size_t netstate_steps(const struct netstate *state, struct step *ret);
 
 /* Make a plan. @links is what the target has now. Returns 0 or an exit status; *ret is to be
  * freed in any case, and must be all-zero before. */

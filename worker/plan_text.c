@@ -78,11 +78,11 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		describe_link_sysctls(plan, link, ret, size);
 		break;
 	case STEP_ADDRS:
-		(void)snprintf(ret, size, "make those of %zu addresses that are missing", step->n);
+		(void)snprintf(ret, size, "add what is missing of %zu addresses", step->n);
 		break;
 	case STEP_ROUTES:
-		(void)snprintf(ret, size, "make those of %zu routes of %s that are missing",
-			       step->n, plan->state->routes_name[step->first]);
+		(void)snprintf(ret, size, "add what is missing of the %zu routes of %s", step->n,
+			       plan->state->routes_name[step->first]);
 		break;
 	case STEP_RULES:
 		describe_rules(step, ret, size);
@@ -92,7 +92,10 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_RELEASE:
 	default:
-		(void)snprintf(ret, size, "release the links from the group of unfinished ones");
+		(void)snprintf(
+			ret, size,
+			"release the links from the group of unfinished ones, and bring them "
+			"up");
 		break;
 	}
 }

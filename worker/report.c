@@ -97,7 +97,10 @@ int report_finish(struct report *report)
 	if (!report->json) {
 		if (report->status)
 			log_err("%s", report->text);
-		return report->status;
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			return report->status;
+		log_err("cannot write to stdout");
+		return report->status ? report->status : EXIT_OS_;
 	}
 	(void)json_object_set_new(report->root, "status", json_integer(report->status));
 	if (report->status)

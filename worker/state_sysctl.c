@@ -3,8 +3,7 @@
  *
  * /proc/sys/net shows the netns of whoever looks (net/sysctl_net.c), so the worker writes them
  * itself once it has joined the target. Where a new link has what it inherits from "default",
- * nothing is written; the MTU of IPv6 is not inherited but derived, and always written if it
- * differs. Setting forwarding changes accept_redirects (inet_forward_change() in
+ * nothing is written; the MTU of IPv6 is not inherited, but that of the link. Setting forwarding changes accept_redirects (inet_forward_change() in
  * net/ipv4/devinet.c), so that goes last.
  *
  * May: read and write below the directory it is given. Must not: know about links.
@@ -53,10 +52,10 @@ static const char *const ipv4_names[] = { "ping_group_range" };
 /* clang-format on */
 
 const struct sysctl_table sysctl_conf4 = {
-	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .same = NULL
+	.names = conf4_names, .n = ARRAY_SIZE(conf4_names), .last = 1, .derived = NULL
 };
 const struct sysctl_table sysctl_conf6 = {
-	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .same = "mtu"
+	.names = conf6_names, .n = ARRAY_SIZE(conf6_names), .last = 9, .derived = "mtu"
 };
 const struct sysctl_table sysctl_unix = { .names = unix_names,
 					  .n = ARRAY_SIZE(unix_names),
@@ -68,8 +67,16 @@ const struct sysctl_table sysctl_ipv4 = { .names = ipv4_names,
 _Static_assert(ARRAY_SIZE(conf4_names) == 30, "positions are the format");
 _Static_assert(ARRAY_SIZE(conf6_names) == 42, "positions are the format");
 
+static void value_fini(struct sysctl_value *value)
+{
+	free(value->text);
+	*value = (struct sysctl_value){ .type = SYSCTL_ABSENT };
+}
+
 void sysctl_set_fini(struct sysctl_set *set)
 {
+	for (size_t i = 0; set->values && i < set->table->n; i++)
+		free(set->values[i].text);
 	free(set->values);
 	set->values = NULL;
 }
@@ -101,14 +108,15 @@ static int decode_text(const char *from, struct sysctl_value *ret)
 
 	if (len > 0 && from[len - 1] == '\n')
 		len--;
-	if (len >= sizeof(ret->text))
+	if (len >= SYSCTL_TEXT_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
 		if ((from[i] < ' ' || from[i] > '~') && from[i] != '\t')
 			return -EINVAL;
 	}
-	memcpy(ret->text, from, len);
-	ret->text[len] = '\0';
+	ret->text = strndup(from, len);
+	if (!ret->text)
+		return -ENOMEM;
 	ret->type = SYSCTL_TEXT;
 	return 0;
 }
@@ -174,22 +182,23 @@ static int value_path(const struct sysctl_set *set, size_t i, char *ret, size_t 
 }
 
 /* A number where it is one to its end, else a text. */
-static void parse_value(const char *text, struct sysctl_value *ret)
+static int parse_value(const char *text, struct sysctl_value *ret)
 {
 	char *end;
 	long number;
 
 	errno = 0;
 	number = strtol(text, &end, 10);
-	*ret = (struct sysctl_value){ .type = SYSCTL_TEXT };
-	(void)snprintf(ret->text, sizeof(ret->text), "%s", text);
 	if (end != text && *end == '\0' && errno == 0 && number >= INT32_MIN &&
 	    number <= INT32_MAX) {
-		ret->type = SYSCTL_NUMBER;
-		ret->number = (int32_t)number;
+		*ret = (struct sysctl_value){ .type = SYSCTL_NUMBER, .number = (int32_t)number };
+		return 0;
 	}
+	*ret = (struct sysctl_value){ .type = SYSCTL_TEXT, .text = strdup(text) };
+	return ret->text ? 0 : -ENOMEM;
 }
 
+/* The caller has to end *ret by value_fini(), but for an error. */
 static int read_value(int net, const struct sysctl_set *set, size_t i, struct sysctl_value *ret)
 {
 	_cleanup_fd_ int fd = -1;
@@ -211,8 +220,7 @@ static int read_value(int net, const struct sysctl_set *set, size_t i, struct sy
 	while (n > 0 && text[n - 1] == '\n')
 		n--;
 	text[n] = '\0';
-	parse_value(text, ret);
-	return 0;
+	return parse_value(text, ret);
 }
 
 static int write_value(int net, const struct sysctl_set *set, size_t i,
@@ -259,8 +267,9 @@ bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaul
 		return false;
 	if (!defaults || !defaults->values || defaults->values[i].type == SYSCTL_ABSENT)
 		return true;
-	if (set->table->same && strcmp(set->table->names[i], set->table->same) == 0)
-		return true;
+	if (set->table->derived && strcmp(set->table->names[i], set->table->derived) == 0)
+		return set->values[i].type != SYSCTL_NUMBER ||
+		       set->values[i].number != set->derived;
 	return !sysctl_value_equal(&set->values[i], &defaults->values[i]);
 }
 
@@ -289,22 +298,34 @@ static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_v
 	return sysctl_value_equal(wanted, current);
 }
 
+/* Whether the kernel has what entry @i of @set wants. */
+static int has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
+{
+	struct sysctl_value current;
+	int r = read_value(net, set, i, &current);
+
+	if (r < 0)
+		return r;
+	*ret = is_in_force(&set->values[i], &current);
+	value_fini(&current);
+	return 0;
+}
+
 static int write_one(int net, const struct sysctl_set *set, size_t i,
 		     struct sysctl_failure *failure)
 {
-	struct sysctl_value current;
+	bool right;
 	int r;
 
 	failure->name = set->table->names[i];
 	failure->wrote = false;
-	r = read_value(net, set, i, &current);
-	if (r < 0 || is_in_force(&set->values[i], &current))
+	r = has_value(net, set, i, &right);
+	if (r < 0 || right)
 		return r;
 	r = write_value(net, set, i, &set->values[i]);
-	if (r < 0)
-		return r;
-	r = read_value(net, set, i, &current);
-	if (r == 0 && !is_in_force(&set->values[i], &current)) {
+	if (r == 0)
+		r = has_value(net, set, i, &right);
+	if (r == 0 && !right) {
 		failure->wrote = true;
 		return -EINVAL;
 	}

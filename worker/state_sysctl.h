@@ -18,8 +18,8 @@ enum {
 struct sysctl_table {
 	const char *const *names;
 	size_t n;
-	size_t last;      /* is written after all others, as another write changes it; or n */
-	const char *same; /* is written also where it equals the default; or NULL */
+	size_t last;         /* is written after all others, as another write changes it; or n */
+	const char *derived; /* follows from the link, and not from the default; or NULL */
 };
 
 extern const struct sysctl_table sysctl_conf4; /* ipv4/conf/WHERE */
@@ -34,7 +34,7 @@ struct sysctl_value {
 		SYSCTL_TEXT
 	} type;
 	int32_t number;
-	char text[SYSCTL_TEXT_MAX]; /* without its newline */
+	char *text; /* owned; without its newline; NULL but for SYSCTL_TEXT */
 };
 
 /* Values of a table for one directory. */
@@ -42,6 +42,7 @@ struct sysctl_set {
 	const struct sysctl_table *table;
 	char dir[SYSCTL_DIR_MAX];
 	struct sysctl_value *values; /* owned; table->n of them; NULL: none at all */
+	int32_t derived;             /* what table->derived is by itself; 0: not known */
 };
 
 /* Where an image's list stands, for messages. */
@@ -66,7 +67,7 @@ int sysctl_set_read(int net, const struct sysctl_table *table, const char *dir,
 		    struct sysctl_set *ret);
 
 /* Whether the entry @i of @set has to be written: it has a value, and it is not what a new link
- * inherits from @defaults (NULL: nothing is inherited). */
+ * inherits from @defaults (NULL: nothing is inherited) or derives from itself. */
 bool sysctl_is_due(const struct sysctl_set *set, const struct sysctl_set *defaults, size_t i);
 
 /* Which entry of @set failed, and how. */

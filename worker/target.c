@@ -52,8 +52,9 @@ static int open_ns(const char *path, int *ret_fd, struct report *report)
 {
 	*ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*ret_fd < 0)
-		return report_fail(report, EXIT_OS_, "cannot open the namespace %s: %s", path,
-				   strerror(errno));
+		return report_fail(report,
+				   errno == EACCES || errno == EPERM ? EXIT_REFUSED : EXIT_OS_,
+				   "cannot open the namespace %s: %s", path, strerror(errno));
 	return 0;
 }
 

@@ -11,6 +11,7 @@ What a test can ask for:
     user1, user2 ordinary users (namespaces.User)
     host, lan    namespaces.Netns: the "host" with the parent par0, a veth whose other end par0p
                  is in lan. Shared by all tests of a run: leave them as they are
+    with_file_caps  path of a copy of netcr-broker with cap_net_admin+ep
     own_host     a host with par0 of this test alone, to break
     procs        namespaces.Procs of this test: what is started by it is ended with the test
     container    container(user, subids=False): a new rootless container (namespaces.Container)
@@ -133,6 +134,15 @@ def stage():
 @pytest.fixture(scope="session")
 def broker(stage):
     return os.path.join(stage, "netcr-broker")
+
+
+@pytest.fixture(scope="session")
+def with_file_caps(broker):
+    """A copy of netcr-broker that gives CAP_NET_ADMIN to whoever runs it."""
+    path = broker + "-filecaps"
+    shutil.copy(broker, path)
+    subprocess.run(["setcap", "cap_net_admin+ep", path], check=True)
+    return path
 
 
 @pytest.fixture(scope="session")

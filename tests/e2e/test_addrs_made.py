@@ -164,7 +164,7 @@ def test_dry_run_says_it(put_back, container, user1, base, unchanged):
     box = container(user1)
     with unchanged(box):
         said = put_back(base, box, "--dry-run")
-    assert "make those of 3 addresses that are missing" in said
-    assert "make those of 1 routes of route6-10.img that are missing" in said
+    assert "add what is missing of 3 addresses" in said
+    assert "add what is missing of the 1 routes of route6-10.img" in said
     assert "bring the policy rules to the 3 that there were" in said
     assert os.path.exists(os.path.join(base, "ifaddr-10.img"))

@@ -47,9 +47,18 @@ def test_link_create_granted(bound):
     line = s.audit()[-1]
     assert {k: line[k] for k in ("op", "links", "made", "parent", "name", "ifindex", "mac",
                                  "mode", "verdict", "errno")} == {
-        "op": "link-create", "links": "2", "made": "2", "parent": "par0,par0",
+        "op": "link-create", "links": "2", "made": "2", "parent": "par0",
         "name": "eth0,eth1", "ifindex": "77,0", "mac": "02:00:00:00:00:01,any",
         "mode": "bridge,private", "verdict": "granted", "errno": "0"}
+
+
+def test_link_create_of_several_modes_and_parents(bound):
+    """One value where it is the same for all, else one for each link."""
+    s, _ = bound
+    s.create(("par0", newlink("a0")), ("par1", newlink("a1")))
+    assert (s.audit()[-1]["parent"], s.audit()[-1]["mode"]) == ("par0,par1", "bridge")
+    s.create(("par0", newlink("a0")), ("par0", newlink("a1", "vepa")))
+    assert (s.audit()[-1]["parent"], s.audit()[-1]["mode"]) == ("par0", "bridge,vepa")
 
 
 def test_denied(bound):
@@ -77,6 +86,7 @@ def test_failed(bound):
     s.create(("par0", newlink("eth0")))
     line = s.audit()[-1]
     assert (line["verdict"], line["stage"], line["errno"]) == ("failed", "execute", "EEXIST")
+    assert (line["links"], line["made"]) == ("1", "0")
 
 
 def test_violation(bound):
@@ -123,9 +133,13 @@ def test_line_about_as_many_links_as_there_can_be(bound):
     links = [("par0", newlink(f'"""""""""""{i:03}', "private", f"02:00:00:00:02:{i:02x}",
                               ifindex=2**31 - 200 + i)) for i in range(128)]
     assert s.create(*links).error == 0
+    # Not by shlex, which would take the escapes for its own.
     line = [line for line in s.stderr().splitlines() if "link-create" in line][-1]
-    assert line.endswith('verdict=granted errno=0 reason="allowed"'), line[-200:]
-    assert line.count("private") == 128
+    fields = dict(field.split("=", 1) for field in line.split(" ")[1:])
+    assert (fields["verdict"], fields["links"], fields["made"]) == ("granted", "128", "128")
+    assert fields["name"].split(",") == [r"\x22" * 11 + f"{i:03}" for i in range(128)]
+    assert fields["mac"].split(",")[-1] == "02:00:00:00:02:7f"
+    assert (fields["parent"], fields["mode"]) == ("par0", "private")
 
 
 def test_closed_stderr_does_not_end_a_session(session, container, user1):

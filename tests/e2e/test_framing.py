@@ -191,11 +191,12 @@ def test_F9_gone_before_the_reply(bound, pb):
 
 
 def test_F9_unread_replies(bound, pb):
+    """Several are under way: it ends with the first whose reply finds nobody."""
     s, _ = bound
     for _ in range(20):
         s.agent.send(s.encode(nsid_alloc=pb.NsidAlloc(nsid=-1)).hex())
         s.next_id += 1
-    s.requests += 20
+    s.expect_audit = False
     s.agent.hang_up()
     assert s.wait() == 0
 

@@ -204,7 +204,8 @@ def test_L14_name_that_is_taken(bound):
 def test_L15_flags_that_are_not_within_change(refusals):
     refusals([newlink(flags=n.IFF_UP, change=0), newlink(flags=0, change=2**32 - 1),
               newlink(flags=n.IFF_UP, change=2**32 - 1), newlink(flags=1 << 16),
-              newlink(flags=1 << 31), newlink(flags=2), newlink(flags=n.IFF_UP, change=n.IFF_NOARP)])
+              newlink(flags=1 << 31), newlink(flags=2),
+              newlink(flags=n.IFF_UP, change=n.IFF_NOARP)])
 
 
 def test_L15_flags_that_policy_does_not_allow(refusals):

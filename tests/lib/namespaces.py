@@ -18,6 +18,10 @@ PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNET = 0x40000000
 DEADLINE = 20  # seconds; generous, only to turn a hang into a failure
 
+# What a sanitizer's run-time has to say, it says without asking for more: a process under seccomp
+# would be killed for looking whether stderr is a terminal, and the report be lost.
+QUIET = {"ASAN_OPTIONS": "color=never:symbolize=0", "UBSAN_OPTIONS": "color=never:symbolize=0"}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -154,7 +158,7 @@ class User:
     def sudo_env(self, **more):
         """The environment of a command that this user runs by sudo."""
         return dict(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/root", SUDO_UID=str(self.uid),
-                    SUDO_GID=str(self.gid), **more)
+                    SUDO_GID=str(self.gid), **QUIET, **more)
 
 
 class Netns:

@@ -36,7 +36,7 @@ ALLOWED = {
         initgroups setgroups setresgid setresuid
     """,
     "broker/spawn.c": """
-        exit chdir close dup2 dup3 execvp fcntl fork getgrgid getpid getpwnam getpwuid open prctl
+        exit chdir close dup2 dup3 execvp fcntl fork getgrgid getpid getpwnam getpwuid open prctl sigaction
         recv setenv setsid socketpair strerror syscall waitpid
     """,
     "broker/lockdown.c": """
@@ -59,9 +59,10 @@ ALLOWED = {
     "common/check.c": "",
     "common/fd.c": "close open syscall",
     "common/landlock.c": "syscall",
+    "common/link_mode.c": "",
     "common/link_msg.c": "",
     "common/log.c": "write",
-    "common/nl.c": "bind ppoll recvmsg sendmsg setsockopt socket",
+    "common/nl.c": "bind clock_gettime ppoll recvmsg sendmsg setsockopt socket",
     "common/wire.c": "cmsg_nxthdr getpeername getsockopt ppoll recvmsg sendmsg",
     "seccomp/broker_rules.c": "",
     "seccomp/install.c": """

@@ -133,9 +133,9 @@ static void line_has_its_fields(void **state)
 	audit_link_create(AUDIT_EXECUTE, 0);
 	assert_int_equal(strncmp(line, "netcr-audit time=2", 18), 0);
 	assert_non_null(strstr(line, "Z session=0000001f uid=1000 pid=77 req=5 op=link-create "
+				     "stage=execute verdict=granted errno=0 reason=\"a reason\" "
 				     "links=1 made=1 parent=eth0 name=mv0 ifindex=2147483647 "
-				     "mac=02:00:ab:cd:ef:01 mode=bridge stage=execute "
-				     "verdict=granted errno=0 reason=\"a reason\"\n"));
+				     "mac=02:00:ab:cd:ef:01 mode=bridge\n"));
 }
 
 static void verdicts(void **state)
@@ -226,21 +226,54 @@ static void lists_are_in_the_order_of_the_links(void **state)
 	reply.results[2].error = ECANCELED;
 	audit_link_create(AUDIT_EXECUTE, -EEXIST);
 	assert_non_null(strstr(line, " links=3 made=1 parent=p0,p1,p0 name=a,b,c "));
-	assert_non_null(strstr(line, " mode=bridge,private,bridge "));
+	assert_non_null(strstr(line, " mode=bridge,private,bridge\n"));
 }
 
-/* The names that links have in practice, at their longest. */
+/* The longest that there is: each value another, and each byte of the names escaped. */
 static void P8_line_of_128_links_is_whole(void **state)
 {
+	const char *last;
+
 	(void)state;
+	session.last_id = UINT32_MAX;
+	session.caller.uid = UINT32_MAX;
+	args.target_bind.id = UINT64_MAX;
 	for (size_t i = 0; i < OP_LINKS_MAX; i++) {
-		set_link(i, "abcdefghijklmno", "abcdefghijklmno");
+		set_link(i, i % 2 ? "###############" : "'''''''''''''''", "!!!!!!!!!!!!!!!");
 		args.link_create.links[i].spec.has = LINK_HAS_ADDRESS;
-		args.link_create.links[i].spec.mode = 8;
+		args.link_create.links[i].spec.mode = i % 2 ? 8 : 1;
 	}
+	memset(reply.results[0].text, '"', sizeof(reply.results[0].text) - 1);
 	audit_link_create(AUDIT_POLICY, -EPERM);
+	assert_non_null(strstr(line, " verdict=denied errno=EPERM reason=\"a reason\" text=\""));
 	assert_non_null(strstr(line, " links=128 "));
-	assert_non_null(strstr(line, " verdict=denied errno=EPERM reason=\"a reason\"\n"));
+	/* Every value of the last field is there: 127 commas, and the last of the modes. */
+	last = strstr(line, " mode=");
+	assert_non_null(last);
+	assert_int_equal(count_char(last, ','), 127);
+	assert_string_equal(last + strlen(last) - 10, ",passthru\n");
+}
+
+static void what_the_worker_was_told_is_quoted(void **state)
+{
+	(void)state;
+	set_link(0, "p0", "a");
+	(void)snprintf(reply.results[0].text, sizeof(reply.results[0].text), "a \"b\" \\ \n=,");
+	audit_link_create(AUDIT_EXECUTE, -EINVAL);
+	assert_non_null(strstr(line, " text=\"a \\x22b\\x22 \\x5c \\x0a=,\" links=1 "));
+	/* Only with an error. */
+	audit_link_create(AUDIT_EXECUTE, 0);
+	assert_null(strstr(line, " text="));
+}
+
+static void what_is_the_same_for_all_is_told_once(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		set_link(i, "p0", "a");
+	audit_link_create(AUDIT_EXECUTE, 0);
+	assert_non_null(strstr(line, " parent=p0 name=a,a,a ifindex=2147483647,2147483647,"
+				     "2147483647 mac=any,any,any mode=bridge\n"));
 }
 
 static void violation_is_one_line(void **state)
@@ -328,6 +361,42 @@ static void K12_full_pipe(void **state)
 	child_must_pass(K12_in_child_full, NULL);
 }
 
+static int K12_in_child_partial(void *arg)
+{
+	static char begun[16384];
+	char buf[4096];
+	int pipes[2];
+
+	(void)arg;
+	/* Room for less than one long line. */
+	CHECK(pipe2(pipes, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(fcntl(pipes[1], F_SETPIPE_SZ, 4096) == 4096);
+	CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+	audit_request(&session, arg);
+	CHECK(drain(pipes[0], begun, sizeof(begun)) > 0);
+	audit_violation(&session, "next");
+	CHECK(drain(pipes[0], buf, sizeof(buf)) > 0);
+	/* What was begun is not gone on with: the next is a line of its own. */
+	CHECK(begun[strlen(begun) - 1] == '\n' || buf[0] == '\n');
+	CHECK(strstr(buf, " reason=\"next\" lost=1\n") != NULL);
+	return CHILD_OK;
+}
+
+static void K12_line_cut_off_does_not_join_the_next(void **state)
+{
+	struct audit_record rec = { .op = "link-create",
+				    .stage = AUDIT_POLICY,
+				    .why = "a reason",
+				    .error = -EPERM,
+				    .args = &args,
+				    .reply = &reply };
+
+	(void)state;
+	for (size_t i = 0; i < OP_LINKS_MAX; i++)
+		set_link(i, i % 2 ? "p0" : "p1", "abcdefghijklmno");
+	child_must_pass(K12_in_child_partial, &rec);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -342,9 +411,12 @@ int main(void)
 		CASE(names_are_escaped),
 		CASE(lists_are_in_the_order_of_the_links),
 		CASE(P8_line_of_128_links_is_whole),
+		CASE(what_the_worker_was_told_is_quoted),
+		CASE(what_is_the_same_for_all_is_told_once),
 		CASE(violation_is_one_line),
 		CASE(K12_closed_stderr),
 		CASE(K12_full_pipe),
+		CASE(K12_line_cut_off_does_not_join_the_next),
 	};
 
 	return cmocka_run_group_tests_name("audit", tests, NULL, NULL);

@@ -349,8 +349,10 @@ static void D10_sockets(void **state)
 	assert_false(is_of(a.rtnl, -1));
 	assert_false(is_of(a.rtnl, null));
 	assert_false(is_of(a.rtnl, a.userns));
-	/* Of the broker's own netns it is right, as a socket: that netns is refused before. */
-	assert_true(is_of(own, self.netns));
+	/* Of the broker's own netns it is right, as a socket: that netns is refused before. To
+	 * ask takes CAP_NET_ADMIN there. */
+	if (geteuid() == 0)
+		assert_true(is_of(own, self.netns));
 	fd_closep(&own);
 	fd_closep(&null);
 	fd_closep(&pair[0]);

@@ -231,7 +231,7 @@ static void E10_other_arguments(void **state)
 		{ "prctl PR_SET_DUMPABLE", SYS_prctl, { PR_SET_DUMPABLE, 1 } },
 		{ "prctl PR_SET_NAME", SYS_prctl, { PR_SET_NAME, ADDRESS("x") } },
 		{ "prctl PR_SET_SECCOMP", SYS_prctl, { PR_SET_SECCOMP, 2, 0 } },
-		{ "clock_gettime CLOCK_MONOTONIC", SYS_clock_gettime, { CLOCK_MONOTONIC, 0 } },
+		{ "clock_gettime CLOCK_BOOTTIME", SYS_clock_gettime, { CLOCK_BOOTTIME, 0 } },
 		{ "clock_gettime by a process's clock", SYS_clock_gettime, { (uint32_t)-6, 0 } },
 		{ "clock_settime", SYS_clock_settime, { CLOCK_REALTIME, 0 } },
 	};
@@ -243,7 +243,8 @@ static void E10_other_arguments(void **state)
 static void allowed_calls_return(void **state)
 {
 	const struct call calls[] = {
-		{ "clock_gettime", SYS_clock_gettime, { CLOCK_REALTIME, 0 } },
+		{ "clock_gettime CLOCK_REALTIME", SYS_clock_gettime, { CLOCK_REALTIME, 0 } },
+		{ "clock_gettime CLOCK_MONOTONIC", SYS_clock_gettime, { CLOCK_MONOTONIC, 0 } },
 		{ "close", SYS_close, { 1000 } },
 		{ "fcntl F_GETFL", SYS_fcntl, { 2, F_GETFL } },
 		{ "fstat", SYS_fstat, { 1000, 0 } },

@@ -280,6 +280,23 @@ static void F13_credentials(void **state)
 	assert_int_equal(wire_recv(ours, &msg, 0), 1);
 }
 
+/* A descriptor that is not among those of SCM_RIGHTS. */
+static void F13_pidfd(void **state)
+{
+	int on = 1;
+
+	(void)state;
+	/* Before Linux 6.5 there is no such option, and nothing to refuse. */
+	if (setsockopt(ours, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on)) < 0) {
+		assert_int_equal(errno, ENOPROTOOPT);
+		return;
+	}
+	for (size_t n = 0; n <= WIRE_MAX_FDS; n++) {
+		assert_int_equal(wire_send(peer, "x", 1, (int[]){ peer, peer }, n, 0), 0);
+		must_refuse();
+	}
+}
+
 /* What the peer sets on its own end is of no effect on ours. */
 static void F13_options_of_the_peer(void **state)
 {
@@ -497,6 +514,7 @@ int main(void)
 		CASE(D2_several_control_messages),
 		CASE(D3_descriptor_limit),
 		CASE(F13_credentials),
+		CASE(F13_pidfd),
 		CASE(F13_options_of_the_peer),
 		CASE(end_is_zero),
 		CASE(F8_half_close_is_an_end_of_requests),

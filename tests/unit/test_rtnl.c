@@ -1,0 +1,256 @@
+/*
+ * The broker's three requests, against the real kernel: a 'host' netns with a parent, and a
+ * target beside it. Each in a child.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+
+#include "broker/policy.h"
+#include "broker/rtnl.h"
+#include "common/link_msg.h"
+#include "tests/lib/rawmsg.h"
+#include "tests/lib/spec.h"
+#include "tests/lib/test.h"
+
+static union {
+	struct nlmsghdr align;
+	uint8_t bytes[NL_BUFFER_SIZE];
+} buf;
+static char text[NL_TEXT_MAX];
+static struct nl_sock host, target;
+static int host_netns, target_netns;
+static uint32_t parent; /* index of p0 */
+
+static int open_own(struct nl_sock *ret, int *ret_netns)
+{
+	*ret = (struct nl_sock){ .fd = -1, .buf = buf.bytes };
+	*ret_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return *ret_netns < 0 ? -errno : nl_open(&ret->fd);
+}
+
+/* A veth p0, whose other end gets a name of the kernel's. */
+static int make_parent(void)
+{
+	struct rawmsg m;
+	size_t info;
+
+	rawmsg_begin(&m);
+	rawmsg_put(&m, IFLA_IFNAME, "p0", 3);
+	info = rawmsg_nest(&m, IFLA_LINKINFO | NLA_F_NESTED);
+	rawmsg_put(&m, IFLA_INFO_KIND, "veth", 5);
+	rawmsg_nest_end(&m, info);
+	rawmsg_finish(&m);
+	return nl_talk(&host, &m.nlh, NULL, NULL, text);
+}
+
+static int add_altname(const char *name)
+{
+	struct rawmsg m;
+	size_t list;
+
+	rawmsg_begin(&m);
+	m.nlh.nlmsg_type = RTM_NEWLINKPROP;
+	m.ifi.ifi_index = (int)parent;
+	list = rawmsg_nest(&m, IFLA_PROP_LIST | NLA_F_NESTED);
+	rawmsg_put(&m, IFLA_ALT_IFNAME, name, strlen(name) + 1);
+	rawmsg_nest_end(&m, list);
+	rawmsg_finish(&m);
+	return nl_talk(&host, &m.nlh, NULL, NULL, text);
+}
+
+static int prepare(void)
+{
+	NEED(enter_netns() == 0);
+	CHECK(open_own(&host, &host_netns) == 0);
+	NEED(make_parent() == 0);
+	parent = if_nametoindex("p0");
+	CHECK(parent > 0);
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(open_own(&target, &target_netns) == 0);
+	CHECK(setns(host_netns, CLONE_NEWNET) == 0);
+	return CHILD_OK;
+}
+
+/* The index of @name in @netns, or 0. */
+static uint32_t index_in(int netns, const char *name)
+{
+	uint32_t index;
+
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return UINT32_MAX;
+	index = if_nametoindex(name);
+	if (setns(host_netns, CLONE_NEWNET) < 0)
+		return UINT32_MAX;
+	return index;
+}
+
+static int create(const struct link_spec *spec, int netns_fd)
+{
+	return rtnl_link_create(&host, spec, parent, netns_fd, text);
+}
+
+/* --- in children --- */
+
+static int find_parents(void *arg)
+{
+	struct parent_facts facts;
+	struct link_spec spec = spec_minimal();
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(rtnl_parent_find(&host, "p0", &facts) == 0);
+	CHECK(facts.found && !facts.elsewhere && facts.ifindex == parent);
+	CHECK(strcmp(facts.asked, "p0") == 0 && strcmp(facts.name, "p0") == 0);
+
+	CHECK(rtnl_parent_find(&host, "nosuch0", &facts) == 0);
+	CHECK(!facts.found && facts.ifindex == 0 && facts.name[0] == '\0');
+	CHECK(strcmp(facts.asked, "nosuch0") == 0);
+
+	/* A macvlan stands for its lowest device, */
+	CHECK(create(&spec, /* netns_fd= */ -1) == 0);
+	CHECK(rtnl_parent_find(&host, "eth0", &facts) == 0);
+	CHECK(facts.found && !facts.elsewhere && facts.ifindex == parent);
+	CHECK(strcmp(facts.asked, "eth0") == 0 && strcmp(facts.name, "p0") == 0);
+	/* wherever that is, */
+	CHECK(create(&spec, target_netns) == 0);
+	CHECK(rtnl_parent_find(&target, "eth0", &facts) == 0);
+	CHECK(facts.found && facts.elsewhere && facts.ifindex == 0);
+	/* and an alternative name for the first. */
+	CHECK(add_altname("other") == 0);
+	CHECK(rtnl_parent_find(&host, "other", &facts) == 0);
+	CHECK(facts.found && facts.ifindex == parent && strcmp(facts.name, "p0") == 0);
+	return CHILD_OK;
+}
+
+static int create_links(void *arg)
+{
+	struct link_spec spec = spec_full();
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	spec.has &= ~(uint32_t)LINK_HAS_BC_CUTOFF; /* Linux 6.4 */
+	spec.has &= ~(uint32_t)(LINK_HAS_GSO_IPV4_MAX_SIZE | LINK_HAS_GRO_IPV4_MAX_SIZE);
+	CHECK(create(&spec, target_netns) == 0);
+	CHECK(text[0] == '\0');
+	CHECK(index_in(target_netns, spec.name) == 4242);
+	CHECK(index_in(host_netns, spec.name) == 0);
+	/* The name, and then the index, are taken. */
+	spec.ifindex = 0;
+	CHECK(create(&spec, target_netns) == -EEXIST);
+	spec = spec_minimal();
+	spec.ifindex = 4242;
+	r = create(&spec, target_netns);
+	CHECK(r == -EEXIST || r == -EBUSY);
+	CHECK(index_in(target_netns, "eth0") == 0);
+	/* A parent that is none. */
+	spec.ifindex = 0;
+	CHECK(rtnl_link_create(&host, &spec, 9999, target_netns, text) == -ENODEV);
+	CHECK(rtnl_link_create(&host, &spec, parent, host.fd, text) == -EINVAL);
+	return CHILD_OK;
+}
+
+/* Without NLM_F_EXCL the macvlan that has the index here would be moved there. */
+static int leave_alone_what_exists(void *arg)
+{
+	struct link_spec spec = spec_minimal();
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	spec.ifindex = 77;
+	CHECK(create(&spec, /* netns_fd= */ -1) == 0);
+	CHECK(index_in(host_netns, "eth0") == 77);
+	(void)memcpy(spec.name, "moved", 6);
+	r = create(&spec, target_netns);
+	CHECK(r == 0 || r == -EEXIST); /* since Linux 6.15 it is free there */
+	CHECK(index_in(host_netns, "eth0") == 77);
+	CHECK(index_in(target_netns, "eth0") == 0);
+	CHECK(index_in(host_netns, "moved") == 0);
+	return CHILD_OK;
+}
+
+static int give_nsids(void *arg)
+{
+	int32_t nsid = -99;
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(rtnl_nsid_alloc(&target, host_netns, 31, &nsid, text) == 0);
+	CHECK(nsid == 31 && text[0] == '\0');
+	/* The same again, or any: it is there already. */
+	nsid = -99;
+	CHECK(rtnl_nsid_alloc(&target, host_netns, 31, &nsid, text) == 0);
+	CHECK(nsid == 31 && text[0] == '\0');
+	nsid = -99;
+	CHECK(rtnl_nsid_alloc(&target, host_netns, -1, &nsid, text) == 0);
+	CHECK(nsid == 31);
+	/* Another: an id is for good. */
+	nsid = -99;
+	CHECK(rtnl_nsid_alloc(&target, host_netns, 32, &nsid, text) == -EEXIST);
+	CHECK(nsid == -99 && text[0] != '\0');
+	CHECK(rtnl_nsid_alloc(&target, host_netns, 0, &nsid, text) == -EEXIST);
+	/* The id of one for another. */
+	CHECK(rtnl_nsid_alloc(&target, target_netns, 31, &nsid, text) == -EEXIST);
+	CHECK(nsid == -99);
+	CHECK(rtnl_nsid_alloc(&target, target_netns, INT32_MAX, &nsid, text) == 0);
+	CHECK(nsid == INT32_MAX);
+	return CHILD_OK;
+}
+
+static int give_any_nsid(void *arg)
+{
+	int32_t nsid = -99, again = -99;
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(rtnl_nsid_alloc(&target, host_netns, -1, &nsid, text) == 0);
+	CHECK(nsid >= 0);
+	CHECK(rtnl_nsid_alloc(&target, host_netns, nsid, &again, text) == 0);
+	CHECK(again == nsid);
+	CHECK(rtnl_nsid_alloc(&target, host.fd, -1, &nsid, text) == -EINVAL);
+	CHECK(rtnl_nsid_alloc(&target, -1, -1, &nsid, text) < 0);
+	return CHILD_OK;
+}
+
+#define IN_CHILD(name, fn)                 \
+	static void name(void **state)     \
+	{                                  \
+		(void)state;               \
+		child_must_pass(fn, NULL); \
+	}
+
+IN_CHILD(L17_parents_are_found_down_to_the_lowest, find_parents)
+IN_CHILD(links_are_made_in_the_target, create_links)
+IN_CHILD(L3_what_exists_is_left_alone, leave_alone_what_exists)
+IN_CHILD(Q9_nsids, give_nsids)
+IN_CHILD(Q9_any_nsid, give_any_nsid)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(L17_parents_are_found_down_to_the_lowest),
+		cmocka_unit_test(links_are_made_in_the_target),
+		cmocka_unit_test(L3_what_exists_is_left_alone),
+		cmocka_unit_test(Q9_nsids),
+		cmocka_unit_test(Q9_any_nsid),
+	};
+
+	return cmocka_run_group_tests_name("rtnl", tests, NULL, NULL);
+}
