@@ -8,7 +8,6 @@
 #include "worker/apply.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,8 +17,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "worker/broker_client.h"
+#include "worker/interrupt.h"
 #include "worker/link_make.h"
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/ruleset_apply.h"
@@ -318,39 +319,34 @@ static int apply_release(struct applying *a, const struct step *step)
 	return EXIT_UNDONE;
 }
 
+static int apply_addrs(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return netstate_make_addrs(a->plan->state, &a->target->nl, a->report);
+}
+
+static int apply_routes(struct applying *a, const struct step *step)
+{
+	return netstate_make_routes(a->plan->state, step->first, &a->target->nl, a->report);
+}
+
+static int apply_rules(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return netstate_make_rules(a->plan->state, &a->target->nl, a->report);
+}
+
 static int (*const takers[])(struct applying *a, const struct step *step) = {
 	[STEP_CLEAR] = apply_clear,       [STEP_SYSCTLS] = apply_sysctls,
 	[STEP_NSID] = apply_nsid,         [STEP_MAKE] = apply_make,
 	[STEP_MAKE_OWN] = apply_make_own, [STEP_MASTER] = apply_master,
 	[STEP_SETTLE] = apply_settle,     [STEP_LINK_SYSCTLS] = apply_link_sysctls,
-	[STEP_RULESET] = apply_ruleset,   [STEP_VERIFY] = apply_verify,
-	[STEP_RELEASE] = apply_release,
+	[STEP_ADDRS] = apply_addrs,       [STEP_ROUTES] = apply_routes,
+	[STEP_RULES] = apply_rules,       [STEP_RULESET] = apply_ruleset,
+	[STEP_VERIFY] = apply_verify,     [STEP_RELEASE] = apply_release,
 };
 
 /* --- all of them --- */
-
-static void signals_to_heed(sigset_t *ret)
-{
-	(void)sigemptyset(ret);
-	(void)sigaddset(ret, SIGINT);
-	(void)sigaddset(ret, SIGTERM);
-	(void)sigaddset(ret, SIGHUP);
-}
-
-static int check_signals(struct report *report)
-{
-	static const int heeded[] = { SIGINT, SIGTERM, SIGHUP };
-	sigset_t pending;
-
-	if (sigpending(&pending) < 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(heeded); i++) {
-		if (sigismember(&pending, heeded[i]) == 1)
-			return report_fail(report, EXIT_UNDONE, "interrupted by SIG%s",
-					   sigabbrev_np(heeded[i]));
-	}
-	return 0;
-}
 
 static int take_steps(struct applying *a)
 {
@@ -359,7 +355,7 @@ static int take_steps(struct applying *a)
 	for (size_t i = 0; !status && i < a->plan->n_steps; i++) {
 		const struct step *step = &a->plan->steps[i];
 
-		status = check_signals(a->report);
+		status = interrupt_check(a->report);
 		if (!status)
 			status = takers[step->type](a, step);
 	}
@@ -370,14 +366,13 @@ int apply(const struct plan *plan, struct target *target, struct broker *broker,
 	  struct report *report)
 {
 	struct applying a = { .plan = plan, .target = target, .broker = broker, .report = report };
-	sigset_t heeded;
 	int status;
 
 	status = undo_remember(&a.undo, target, report);
+	a.undo.images = plan->state;
 	if (!status) {
 		/* They stay blocked: after the last step there is nothing to interrupt. */
-		signals_to_heed(&heeded);
-		(void)sigprocmask(SIG_BLOCK, &heeded, NULL);
+		interrupt_hold();
 		status = take_steps(&a);
 		if (status && !undo_run(&a.undo, target, report)) {
 			report->status = EXIT_LEFT;

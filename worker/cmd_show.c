@@ -17,6 +17,7 @@
 #include "worker/options.h"
 #include "worker/report.h"
 #include "worker/show_dot.h"
+#include "worker/show_state.h"
 #include "worker/state_sysctl.h"
 
 /* --- as JSON --- */
@@ -133,6 +134,7 @@ static int netns_to_json(const struct image_netns *image, json_t *to, struct rep
 	}
 	for (size_t l = 0; !status && l < ARRAY_SIZE(lists); l++)
 		status = add_list(to, &lists[l], image->netns_name, 1, report);
+	show_state_json(image->state, to);
 	return status;
 }
 
@@ -170,6 +172,7 @@ static void print_netns(const struct image_netns *image)
 	for (size_t i = 0; i < ns->n_nsids; i++)
 		(void)printf("nsid %d is namespace %u\n", ns->nsids[i]->netnsid_value,
 			     ns->nsids[i]->target_ns_id);
+	show_state_print(image->state);
 }
 
 /* --- the command --- */

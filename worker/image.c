@@ -18,6 +18,7 @@
 #include "criu/ids.pb-c.h"
 #include "worker/image_file.h"
 #include "worker/image_magic.h"
+#include "worker/netstate.h"
 #include "worker/report.h"
 
 static int fail_entry(struct image_file *r)
@@ -284,6 +285,8 @@ int image_load(int dir, uint32_t id, struct image_netns *ret, struct report *rep
 		status = load_host_id(dir, ret, report);
 	if (!status && !ret->netns->ext_key)
 		status = ruleset_load(dir, ret->id, ret->run_id, &ret->ruleset, report);
+	if (!status)
+		status = netstate_load(dir, ret, &ret->state, report);
 	if (status)
 		image_fini(ret);
 	return status;
@@ -295,9 +298,11 @@ void image_fini(struct image_netns *image)
 		img__net_device__free_unpacked(image->links[i], NULL);
 	free(image->links);
 	ruleset_fini(&image->ruleset);
+	netstate_free(image->state);
 	if (image->netns)
 		img__netns__free_unpacked(image->netns, NULL);
 	image->links = NULL;
 	image->n_links = 0;
 	image->netns = NULL;
+	image->state = NULL;
 }

@@ -10,6 +10,7 @@
 #include "criu/netns.pb-c.h"
 #include "worker/ruleset.h"
 
+struct netstate;
 struct report;
 
 enum {
@@ -29,6 +30,7 @@ struct image_netns {
 	Img__Netns *netns;           /* owned */
 	char run_id[IMAGE_NAME_MAX]; /* of the dump; "": not known */
 	struct ruleset ruleset;      /* owned; without CRIU's lock */
+	struct netstate *state;      /* owned; addresses, routes and rules */
 };
 
 /* Open the directory @path. Returns 0 and a descriptor that the caller owns, or an exit status. */

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include <linux/fs.h>
 
 #include "common/cleanup.h"
+#include "worker/interrupt.h"
 #include "worker/report.h"
 
 /* --- encoding --- */
@@ -191,22 +191,6 @@ static int unmake(struct writing *w, int status)
 	return status;
 }
 
-static const int heeded[] = { SIGINT, SIGTERM, SIGHUP };
-
-static int check_signals(struct report *report)
-{
-	sigset_t pending;
-
-	if (sigpending(&pending) < 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(heeded); i++) {
-		if (sigismember(&pending, heeded[i]) == 1)
-			return report_fail(report, EXIT_UNDONE, "interrupted by SIG%s",
-					   sigabbrev_np(heeded[i]));
-	}
-	return 0;
-}
-
 static int write_all(struct writing *w)
 {
 	int status = 0;
@@ -214,7 +198,7 @@ static int write_all(struct writing *w)
 	for (size_t i = 0; !status && i < w->n; i++) {
 		status = make_one(w, &w->files[i]);
 		if (!status)
-			status = check_signals(w->report);
+			status = interrupt_check(w->report);
 	}
 	for (size_t i = 0; !status && i < w->n; i++)
 		status = name_one(w, &w->files[i]);
@@ -229,14 +213,9 @@ static int write_all(struct writing *w)
 int image_write(int dir, const struct image_out *files, size_t n, struct report *report)
 {
 	struct writing w = { .dir = dir, .files = files, .n = n, .report = report };
-	sigset_t set;
 	int status;
 
-	/* They stay blocked: after this there is nothing to interrupt. */
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(heeded); i++)
-		(void)sigaddset(&set, heeded[i]);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	interrupt_hold();
 	status = write_all(&w);
 	return status ? unmake(&w, status) : 0;
 }

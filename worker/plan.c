@@ -18,6 +18,7 @@
 #include "worker/externals.h"
 #include "worker/image.h"
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/report.h"
 
 void plan_fini(struct plan *plan)
@@ -234,6 +235,12 @@ static bool is_settled(const struct plan_link *link)
 	return link->maker == MAKER_BROKER && !link->up_early && !(link->dev->flags & LINKS_LATE);
 }
 
+/* Addresses and routes want the link up. */
+static bool has_state(const struct plan *plan, const struct plan_link *link)
+{
+	return netstate_is_there(plan->state) && link->dev->flags & IFF_UP;
+}
+
 static void add_settles(struct plan *plan, size_t level)
 {
 	for (size_t i = 0; i < plan->n_links; i++) {
@@ -241,7 +248,7 @@ static void add_settles(struct plan *plan, size_t level)
 
 		if (link->maker == MAKER_NONE || level_of(link) != level)
 			continue;
-		link->up_early = plan_is_made(link) && is_mtu_due(link);
+		link->up_early = plan_is_made(link) && (is_mtu_due(link) || has_state(plan, link));
 		if (!is_settled(link))
 			add_step(plan, STEP_SETTLE, i, 1);
 	}
@@ -262,9 +269,10 @@ static void add_link_sysctls(struct plan *plan)
 
 static int plan_steps(struct plan *plan, bool clear, struct report *report)
 {
-	/* Four steps a link at most, and the kinds around them. */
-	plan->steps = calloc(4 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 3,
-			     sizeof(*plan->steps));
+	/* Four steps a link at most, four of the state, and the kinds around them. */
+	plan->steps =
+		calloc(4 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 4 + 3,
+		       sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
 	if (clear)
@@ -279,6 +287,7 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 	for (size_t level = 0; level < LEVELS; level++)
 		add_settles(plan, level);
 	add_link_sysctls(plan);
+	plan->n_steps += netstate_steps(plan->state, &plan->steps[plan->n_steps]);
 	for (size_t i = 0; i < RULESET_PARTS; i++) {
 		if (ruleset_has(plan->ruleset, (enum ruleset_part_id)i))
 			add_step(plan, STEP_RULESET, i, 1);
@@ -327,6 +336,7 @@ int plan_make(struct plan_input *in, struct plan *ret, struct report *report)
 				   "its images hold nothing to restore",
 				   image->netns_name, image->netns->ext_key);
 	ret->ruleset = &image->ruleset;
+	ret->state = image->state;
 	status = find_leftovers(in->links, &clear, report);
 	if (!status)
 		status = plan_sets(image, ret, report);

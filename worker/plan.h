@@ -16,6 +16,7 @@ struct externals;
 struct id_map;
 struct image_netns;
 struct link_list;
+struct netstate;
 struct report;
 struct ruleset;
 
@@ -68,6 +69,9 @@ enum step_type {
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
 	STEP_RULESET,      /* part first of the images' ruleset */
+	STEP_ADDRS,        /* of state */
+	STEP_ROUTES,       /* state->routes[first] */
+	STEP_RULES,        /* of state */
 	STEP_VERIFY,       /* all that was asked for, read back */
 	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
 };
@@ -87,7 +91,8 @@ struct plan {
 	const struct ruleset *ruleset;                /* of the images; borrowed */
 	struct plan_nsid *nsids;                      /* owned */
 	size_t n_nsids;
-	struct step *steps; /* owned */
+	const struct netstate *state; /* borrowed from the images */
+	struct step *steps;           /* owned */
 	size_t n_steps;
 	bool needs_broker;
 };
@@ -107,6 +112,9 @@ int plan_make(struct plan_input *in, struct plan *ret, struct report *report);
 
 /* The links of a plan, without steps: plan_make()'s part in plan_links.c. Likewise. */
 int plan_links(struct plan_input *in, struct report *report);
+
+/* The steps for @state, which may be NULL, into @ret, which has room for four. Returns how many. */
+size_t netstate_steps(const struct netstate *state, struct step *ret);
 
 /* The link that has @ifindex in the image, or NULL. */
 struct plan_link *plan_find(const struct plan_input *in, uint32_t ifindex);

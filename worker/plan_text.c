@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/ruleset.h"
 
@@ -65,6 +66,11 @@ static void describe_ruleset(const struct ruleset_part *part, enum tools_job job
 		       job == TOOLS_NFT_LOAD ? ", in place of all that there are" : "");
 }
 
+static void describe_rules(const struct step *step, char *ret, size_t size)
+{
+	(void)snprintf(ret, size, "bring the policy rules to the %zu that there were", step->n);
+}
+
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size)
 {
 	const struct plan_link *link = &plan->links[step->first];
@@ -104,6 +110,16 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 	case STEP_RULESET:
 		describe_ruleset(&plan->ruleset->parts[step->first], ruleset_jobs[step->first].load,
 				 ret, size);
+		break;
+	case STEP_ADDRS:
+		(void)snprintf(ret, size, "add what is missing of %zu addresses", step->n);
+		break;
+	case STEP_ROUTES:
+		(void)snprintf(ret, size, "add what is missing of the %zu routes of %s", step->n,
+			       plan->state->routes_name[step->first]);
+		break;
+	case STEP_RULES:
+		describe_rules(step, ret, size);
 		break;
 	case STEP_VERIFY:
 		(void)snprintf(ret, size, "read everything back");

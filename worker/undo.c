@@ -83,6 +83,8 @@ int undo_remember(struct undo *ret, struct target *target, struct report *report
 		drop_leftovers(&ret->links);
 		r = remember_sets(ret, target);
 	}
+	if (r == 0)
+		r = netstate_remember(&ret->state, &target->nl);
 	if (r < 0)
 		return report_fail(report, EXIT_OS_,
 				   "cannot read what the target is like, so nothing was done: %s",
@@ -202,6 +204,9 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 
 	clean = undo_links(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
+	if (undo->images)
+		clean = netstate_undo(&undo->state, &undo->images->links, &target->nl, report) &&
+			clean;
 	if (clean)
 		report_add(report, "everything is as it was before");
 	if (undo->gave_nsids)
@@ -217,5 +222,6 @@ void undo_fini(struct undo *undo)
 	free(undo->sets);
 	links_fini(&undo->links);
 	ruleset_undo_fini(&undo->ruleset);
+	netstate_before_fini(&undo->state);
 	*undo = (struct undo){ 0 };
 }

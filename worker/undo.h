@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/ruleset_apply.h"
 #include "worker/state_sysctl.h"
 
@@ -16,7 +17,9 @@ struct undo {
 	struct sysctl_set *sets; /* owned; in the order they are put back */
 	size_t n_sets;
 	struct link_list links; /* owned; as they were, without those of an interrupted restore */
-	struct ruleset_undo ruleset; /* owned; filled in by the steps that touch it */
+	struct ruleset_undo ruleset;   /* owned; filled in by the steps that touch it */
+	struct netstate_before state;  /* owned */
+	const struct netstate *images; /* borrowed; whose links the state is put back on */
 	bool gave_nsids; /* these stay: the kernel takes none back (RTM_DELNSID: EOPNOTSUPP) */
 };
 

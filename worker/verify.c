@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "worker/links.h"
+#include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/target.h"
@@ -85,5 +86,7 @@ int verify(const struct plan *plan, struct target *target, struct report *report
 			status = verify_link(link, links_find_index(&links, link->ifindex), report);
 	}
 	links_fini(&links);
+	if (!status && plan->state)
+		status = netstate_verify(plan->state, &target->nl, report);
 	return status;
 }
