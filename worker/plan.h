@@ -11,6 +11,7 @@
 #include "common/link_msg.h"
 #include "worker/link_kind.h"
 #include "worker/state_sysctl.h"
+#include "worker/step.h"
 
 struct externals;
 struct id_map;
@@ -57,28 +58,6 @@ struct plan_link {
 struct plan_nsid {
 	int32_t nsid;
 	bool of_host; /* of the broker's netns; else of the target itself */
-};
-
-enum step_type {
-	STEP_CLEAR,        /* delete what an interrupted restore left */
-	STEP_SYSCTLS,      /* sets[first] */
-	STEP_NSID,         /* nsids[first] */
-	STEP_MAKE,         /* links[first] to links[first + n - 1], by the broker */
-	STEP_MAKE_OWN,     /* links[first], and its other end, by the worker */
-	STEP_MASTER,       /* links[first] becomes a port of its master */
-	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
-	STEP_LINK_SYSCTLS, /* of links[first] */
-	STEP_RULESET,      /* part first of the images' ruleset */
-	STEP_ADDRS,        /* of state */
-	STEP_ROUTES,       /* state->routes[first] */
-	STEP_RULES,        /* of state */
-	STEP_VERIFY,       /* all that was asked for, read back */
-	STEP_RELEASE,      /* take all links out of PLAN_GROUP, and bring them up */
-};
-
-struct step {
-	enum step_type type;
-	size_t first, n;
 };
 
 struct plan {
