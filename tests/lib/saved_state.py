@@ -174,6 +174,14 @@ def routes(ns, *which):
     return sorted(found)
 
 
+def routes_become(ns, wanted):
+    """Whether @ns has @wanted in the end. The route by which an IPv6 address is its own is made by
+    a kernel's worker, a moment after the address (addrconf_dad_completed())."""
+    with contextlib.suppress(AssertionError):
+        namespaces.wait_until(lambda: routes(ns) == wanted, "the routes are the same", deadline=3)
+    assert "\n".join(routes(ns)) == "\n".join(wanted)
+
+
 def rules(ns):
     return [json.loads(ns.ip(f, "-json", "-details", "rule")) for f in ("-4", "-6")]
 
