@@ -83,6 +83,8 @@ def test_every_kind_is_shown(show, x1, written):
             for field, value in (("flags", 1), ("owner", 1), ("group", 1), ("vnethdr", 10),
                                  ("sndbuf", 100000)):
                 setattr(link.tun, field, value)
+        if kind == "sit":
+            link.sit.ttl = 64
         x1.links.append(link)
     path = written(x1)
     shown = {link["name"]: link["kind"] for link in
