@@ -230,10 +230,9 @@ static void print_result(struct saving *c, size_t n_files)
 	for (size_t i = 0; i < c->dump.n_links; i++) {
 		const Img__NetDevice *dev = c->dump.links[i];
 
-		(void)json_array_append_new(links,
-					    json_pack("{s:s, s:s, s:I}", "name", dev->name, "kind",
-						      link_kind_of(dev)->name, "ifindex",
-						      (json_int_t)dev->ifindex));
+		(void)json_array_append_new(links, json_pack("{s:s, s:s, s:I}", "name", dev->name,
+							     "kind", link_kind_of(dev)->name,
+							     "ifindex", (json_int_t)dev->ifindex));
 	}
 	for (size_t i = 0; i < FILE_MAX_; i++) {
 		if (c->files[i].name[0])
@@ -270,6 +269,8 @@ static int run(struct saving *c)
 	c->dump.nl = &c->target.nl;
 	c->dump.netns = c->target.netns;
 	c->dump.sysctls = c->target.sysctls;
+	c->dump.uids = c->target.uids;
+	c->dump.gids = c->target.gids;
 	find_external(c);
 	status = name_files(c);
 	if (!status)

@@ -14,6 +14,7 @@
 #include "criu/netns.pb-c.h"
 
 struct externals;
+struct id_map;
 struct image_out;
 struct report;
 struct skip_kinds;
@@ -32,9 +33,10 @@ enum {
 
 struct dump {
 	/* set by the command */
-	struct nl_sock *nl; /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
-	int netns, sysctls; /* borrowed; as in struct target */
-	uint32_t ns_id;     /* of the images */
+	struct nl_sock *nl;               /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
+	int netns, sysctls;               /* borrowed; as in struct target */
+	uint32_t ns_id;                   /* of the images */
+	const struct id_map *uids, *gids; /* borrowed; as in struct target */
 	struct externals *externals;
 	struct skip_kinds *skip;
 	struct report *report;
@@ -73,6 +75,9 @@ const struct nlattr *dump_info(const struct dump_link *link, uint16_t type);
 /* Note a thing that @link has and the images cannot hold, e.g. "its alias": a warning names it. */
 void dump_lost(struct dump_link *link, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Note that the transmit queue of @link is not @otherwise packets long, which it is when new. */
+void dump_lost_queue(struct dump_link *link, uint32_t otherwise);
 
 /* Take an RTM_NEWLINK apart. Returns 0, or -EIO where it has no name. */
 int dump_link_parse(const struct nlmsghdr *nlh, struct dump_link *ret);
