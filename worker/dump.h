@@ -12,6 +12,7 @@
 #include "common/nl.h"
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
+#include "worker/ruleset.h"
 
 struct externals;
 struct id_map;
@@ -19,6 +20,7 @@ struct image_out;
 struct report;
 struct skip_kinds;
 struct sysctl_table;
+struct tools;
 
 /* What the kernel calls a namespace, and what the images do. */
 struct dump_nsid {
@@ -37,9 +39,12 @@ struct dump {
 	int netns, sysctls;               /* borrowed; as in struct target */
 	uint32_t ns_id;                   /* of the images */
 	const struct id_map *uids, *gids; /* borrowed; as in struct target */
+	struct tools *tools;              /* borrowed; started */
 	struct externals *externals;
 	struct skip_kinds *skip;
 	struct report *report;
+	/* by dump_rules_open() */
+	int nft; /* owned; to netfilter, if there is no nft; -1: there is none */
 	/* by dump_nsids() */
 	struct dump_nsid nsids[DUMP_NSIDS_MAX];
 	size_t n_nsids;
@@ -103,6 +108,12 @@ int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const c
 int dump_addr(struct dump *d, struct image_out *ret);
 int dump_route(struct dump *d, uint8_t family, struct image_out *ret);
 int dump_rule(struct dump *d, struct image_out *ret);
+
+/* The rules of @part as its tool prints them; nothing, if there are none. Where nft is missing, that
+ * is an error unless the kernel says that there are no tables; likewise with iptables. Before the
+ * worker confines itself, dump_rules_open() is due. */
+int dump_rules_open(struct dump *d);
+int dump_rules(struct dump *d, enum ruleset_part_id part, struct image_out *ret);
 
 /* inventory.img and ids-1.img of a directory that has none: the least that makes it one that tools
  * read, with this namespace as the root task's. */

@@ -313,6 +313,7 @@ void dump_fini(struct dump *d)
 		img__net_device__free_unpacked(d->links[i], NULL);
 	free(d->links);
 	free(d->skipped);
+	fd_closep(&d->nft);
 	d->links = NULL;
 	d->skipped = NULL;
 	d->n_links = 0;

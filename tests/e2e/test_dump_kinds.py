@@ -8,6 +8,7 @@ import pytest
 import criu_images as images
 from kinds_helpers import (MULTI_QUEUE, NO_PI, PERSIST, TAP, TUN, UP, VNET_HDR,  # noqa: F401
                            WITH_TUN, alone, kept, made)
+from namespaces import wait_until
 from test_dump_roundtrip import VOLATILE
 
 # One namespace each, and nothing from outside.
@@ -39,6 +40,12 @@ def assert_same_links(old, new):
         comparable(e) for e in images.entries(new)]
 
 
+def wait_for_carriers(box, *names):
+    """The kernel tells of them a little later than they come."""
+    for name in names:
+        wait_until(lambda name=name: box.links()[name]["operstate"] == "UP", f"{name} to be up")
+
+
 def links_of(path):
     return {e["name"]: e for e in images.decode(f"{path}/netdev-10.img")["entries"]}
 
@@ -68,6 +75,23 @@ def everything(made, user):
     made.add("bridge", "br1", 11, flags=0x1002)
 
 
+CARRIERS = ("br0", "ve0", "ve1", "mv0", "mv1")
+RULES = """\
+table inet mine {
+	set ports {
+		type inet_service
+		elements = { 22, 80 }
+	}
+
+	chain input {
+		type filter hook input priority filter; policy accept;
+		tcp dport @ports accept
+		iifname "ve0" counter packets 0 bytes 0 drop
+	}
+}
+"""
+
+
 def test_dump_restore_dump(alone, kept, made, worker, broker, own_host, container, user1):
     """With a macvlan on a parent outside, and rules of nftables."""
     first, second = container(user1), container(user1)
@@ -76,6 +100,8 @@ def test_dump_restore_dump(alone, kept, made, worker, broker, own_host, containe
     own_host.ip("link", "add", "mv1", "link", "par0", "netns", str(first.pid), "type", "macvlan",
                 "mode", "bridge")
     first.ip("link", "set", "mv1", "up")
+    first.run("nft", "-f", "-", input=RULES)
+    wait_for_carriers(first, *CARRIERS)
     with images.directory(user1) as one, images.directory(user1) as two:
         images.dump(worker, first, one, user=user1)
         links = links_of(one)
@@ -86,11 +112,12 @@ def test_dump_restore_dump(alone, kept, made, worker, broker, own_host, containe
                             "restore", "-D", one, "--pid", second.pid, "--external",
                             "macvlan[mv1]:par0", env=user1.sudo_env(), check=False)
         assert done.returncode == 0, done.stderr
+        wait_for_carriers(second, *CARRIERS)
         images.dump(worker, second, two, user=user1)
-        for name in ("netdev-10.img", "netns-10.img"):
+        for name in ("netdev-10.img", "netns-10.img", "nftables-10.img", "iptables-10.img"):
             assert images.read(one, name) == images.read(two, name), name
-            if name == "netdev-10.img":
-                assert images.recoded(f"{two}/{name}") == images.read(two, name)
+        assert images.read(two, "nftables-10.img").decode() == RULES
+        assert images.recoded(f"{two}/netdev-10.img") == images.read(two, "netdev-10.img")
 
 
 def test_like_what_was_restored(alone, kept, made, worker, container, user1):
