@@ -109,9 +109,8 @@ int dump_addr(struct dump *d, struct image_out *ret);
 int dump_route(struct dump *d, uint8_t family, struct image_out *ret);
 int dump_rule(struct dump *d, struct image_out *ret);
 
-/* The rules of @part as its tool prints them; nothing, if there are none. Where nft is missing, that
- * is an error unless the kernel says that there are no tables; likewise with iptables. Before the
- * worker confines itself, dump_rules_open() is due. */
+/* The rules of @part as its tool prints them. That the tool is missing is an error, unless the kernel
+ * says that there are no tables. dump_rules_open() is due before the worker confines itself. */
 int dump_rules_open(struct dump *d);
 int dump_rules(struct dump *d, enum ruleset_part_id part, struct image_out *ret);
 
