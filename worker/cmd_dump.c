@@ -30,7 +30,7 @@ enum {
 };
 
 /* The files, in the order in which they get their names: the one by which a namespace is found is
- * the last. The rules of nftables and iptables will have their place before it. */
+ * the last. */
 enum file {
 	FILE_INVENTORY,
 	FILE_IDS,
@@ -38,6 +38,9 @@ enum file {
 	FILE_ROUTE,
 	FILE_ROUTE6,
 	FILE_RULE,
+	FILE_NFTABLES,
+	FILE_IPTABLES,
+	FILE_IP6TABLES,
 	FILE_NETDEV,
 	FILE_NETNS,
 	FILE_MAX_,
@@ -45,10 +48,17 @@ enum file {
 
 /* Those of the namespace go on with its id. */
 static const char *const file_names[] = {
-	[FILE_INVENTORY] = "inventory.img", [FILE_IDS] = "ids-1.img",
-	[FILE_IFADDR] = "ifaddr",           [FILE_ROUTE] = "route",
-	[FILE_ROUTE6] = "route6",           [FILE_RULE] = "rule",
-	[FILE_NETDEV] = "netdev",           [FILE_NETNS] = "netns",
+	[FILE_INVENTORY] = "inventory.img",
+	[FILE_IDS] = "ids-1.img",
+	[FILE_IFADDR] = "ifaddr",
+	[FILE_ROUTE] = "route",
+	[FILE_ROUTE6] = "route6",
+	[FILE_RULE] = "rule",
+	[FILE_NFTABLES] = "nftables",
+	[FILE_IPTABLES] = "iptables",
+	[FILE_IP6TABLES] = "ip6tables",
+	[FILE_NETDEV] = "netdev",
+	[FILE_NETNS] = "netns",
 };
 _Static_assert(ARRAY_SIZE(file_names) == FILE_MAX_, "every file has a name");
 
@@ -64,6 +74,21 @@ struct saving {
 
 /* --- what it is about --- */
 
+static void find_external(struct saving *c)
+{
+	char inode[24];
+
+	(void)snprintf(inode, sizeof(inode), "%llu", (unsigned long long)c->target.ino);
+	c->ext_key = externals_find(&c->options.externals, "net", inode);
+}
+
+static int start_tools(struct saving *c)
+{
+	int status = tools_start(&c->target.tools, &c->report);
+
+	return status ? status : dump_rules_open(&c->dump);
+}
+
 static int open_all(struct saving *c)
 {
 	const int on = 1;
@@ -76,6 +101,9 @@ static int open_all(struct saving *c)
 	status = target_open(&c->options.target, &c->target, &c->report);
 	if (!status)
 		status = target_join(&c->target, &c->report);
+	find_external(c);
+	if (!status && !c->ext_key)
+		status = start_tools(c);
 	/* Without it the kernel heeds no table in a request for routes. */
 	if (!status &&
 	    setsockopt(c->target.nl.fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
@@ -108,14 +136,6 @@ static bool is_wanted(const struct saving *c, size_t i)
 	if (i == FILE_INVENTORY || i == FILE_IDS)
 		return !is_there(c, file_names[i]);
 	return i == FILE_NETNS || !c->ext_key;
-}
-
-static void find_external(struct saving *c)
-{
-	char inode[24];
-
-	(void)snprintf(inode, sizeof(inode), "%llu", (unsigned long long)c->target.ino);
-	c->ext_key = externals_find(&c->options.externals, "net", inode);
 }
 
 /* Names for those files that are wanted, and no file of these names there. */
@@ -184,6 +204,11 @@ static int make_netns(struct saving *c)
 
 static int make_all(struct saving *c)
 {
+	static const enum file rules[RULESET_PARTS] = {
+		[RULESET_NFT] = FILE_NFTABLES,
+		[RULESET_IPTABLES] = FILE_IPTABLES,
+		[RULESET_IP6TABLES] = FILE_IP6TABLES,
+	};
 	struct dump *d = &c->dump;
 	int status;
 
@@ -201,6 +226,8 @@ static int make_all(struct saving *c)
 		status = dump_route(d, AF_INET6, &c->files[FILE_ROUTE6]);
 	if (!status && !c->ext_key)
 		status = dump_rule(d, &c->files[FILE_RULE]);
+	for (int part = 0; !status && !c->ext_key && part < RULESET_PARTS; part++)
+		status = dump_rules(d, (enum ruleset_part_id)part, &c->files[rules[part]]);
 	if (!status && c->files[FILE_INVENTORY].name[0])
 		status = dump_inventory(d, &c->files[FILE_INVENTORY]);
 	if (!status && c->files[FILE_IDS].name[0])
@@ -269,7 +296,8 @@ static int run(struct saving *c)
 	c->dump.nl = &c->target.nl;
 	c->dump.netns = c->target.netns;
 	c->dump.sysctls = c->target.sysctls;
-	find_external(c);
+	c->dump.uids = c->target.uids;
+	c->dump.gids = c->target.gids;
 	status = name_files(c);
 	if (!status)
 		status = make_all(c);
@@ -290,6 +318,8 @@ int cmd_dump(int argc, char *argv[])
 
 	c.images = -1;
 	target_init(&c.target);
+	c.dump.nft = -1;
+	c.dump.tools = &c.target.tools;
 	c.dump.externals = &c.options.externals;
 	c.dump.skip = &c.options.skip;
 	c.dump.report = &c.report;

@@ -12,12 +12,15 @@
 #include "common/nl.h"
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
+#include "worker/ruleset.h"
 
 struct externals;
+struct id_map;
 struct image_out;
 struct report;
 struct skip_kinds;
 struct sysctl_table;
+struct tools;
 
 /* What the kernel calls a namespace, and what the images do. */
 struct dump_nsid {
@@ -32,12 +35,16 @@ enum {
 
 struct dump {
 	/* set by the command */
-	struct nl_sock *nl; /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
-	int netns, sysctls; /* borrowed; as in struct target */
-	uint32_t ns_id;     /* of the images */
+	struct nl_sock *nl;               /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
+	int netns, sysctls;               /* borrowed; as in struct target */
+	uint32_t ns_id;                   /* of the images */
+	const struct id_map *uids, *gids; /* borrowed; as in struct target */
+	struct tools *tools;              /* borrowed; started */
 	struct externals *externals;
 	struct skip_kinds *skip;
 	struct report *report;
+	/* by dump_rules_open() */
+	int nft; /* owned; to netfilter, if there is no nft; -1: there is none */
 	/* by dump_nsids() */
 	struct dump_nsid nsids[DUMP_NSIDS_MAX];
 	size_t n_nsids;
@@ -74,6 +81,9 @@ const struct nlattr *dump_info(const struct dump_link *link, uint16_t type);
 void dump_lost(struct dump_link *link, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Note that the transmit queue of @link is not @otherwise packets long, which it is when new. */
+void dump_lost_queue(struct dump_link *link, uint32_t otherwise);
+
 /* Take an RTM_NEWLINK apart. Returns 0, or -EIO where it has no name. */
 int dump_link_parse(const struct nlmsghdr *nlh, struct dump_link *ret);
 
@@ -98,6 +108,11 @@ int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const c
 int dump_addr(struct dump *d, struct image_out *ret);
 int dump_route(struct dump *d, uint8_t family, struct image_out *ret);
 int dump_rule(struct dump *d, struct image_out *ret);
+
+/* The rules of @part as its tool prints them. That the tool is missing is an error, unless the kernel
+ * says that there are no tables. dump_rules_open() is due before the worker confines itself. */
+int dump_rules_open(struct dump *d);
+int dump_rules(struct dump *d, enum ruleset_part_id part, struct image_out *ret);
 
 /* inventory.img and ids-1.img of a directory that has none: the least that makes it one that tools
  * read, with this namespace as the root task's. */

@@ -59,6 +59,14 @@ void dump_lost(struct dump_link *link, const char *format, ...)
 	va_end(args);
 }
 
+void dump_lost_queue(struct dump_link *link, uint32_t otherwise)
+{
+	const uint32_t length = dump_attr_u32(link->attrs[IFLA_TXQLEN], otherwise);
+
+	if (length != otherwise)
+		dump_lost(link, "its transmit queue of %u packets", length);
+}
+
 static void parse_info(struct dump_link *link)
 {
 	const struct nlattr *attr;

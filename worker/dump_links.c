@@ -72,7 +72,7 @@ static int choose(struct dump *d, const struct dump_link *link, const struct lin
 	*ret = NULL;
 	if (kind && kind->type != IMG__LINK_TYPE__LOOPBACK)
 		(void)externals_find(d->externals, kind->name, link->name);
-	if (kind && kind->dump &&
+	if (kind && kind->dump && !is_fallback(link) &&
 	    (kind->type == IMG__LINK_TYPE__LOOPBACK || !skip_kinds_has(d->skip, name))) {
 		*ret = kind;
 		return 0;
@@ -313,6 +313,7 @@ void dump_fini(struct dump *d)
 		img__net_device__free_unpacked(d->links[i], NULL);
 	free(d->links);
 	free(d->skipped);
+	fd_closep(&d->nft);
 	d->links = NULL;
 	d->skipped = NULL;
 	d->n_links = 0;

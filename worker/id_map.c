@@ -90,3 +90,16 @@ int id_map_inside(const struct id_map *map, uint32_t outside, uint32_t *ret_insi
 	}
 	return -ENOENT;
 }
+
+int id_map_outside(const struct id_map *map, uint32_t inside, uint32_t *ret_outside)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		const struct id_range *range = &map->ranges[i];
+
+		if (inside >= range->inside && inside - range->inside < range->count) {
+			*ret_outside = range->outside + (inside - range->inside);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}

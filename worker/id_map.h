@@ -27,3 +27,6 @@ int id_map_parse(const char *text, struct id_map *ret);
 
 /* What @outside is within. Returns 0, or -ENOENT where the map has it not. */
 int id_map_inside(const struct id_map *map, uint32_t outside, uint32_t *ret_inside);
+
+/* The other way round: what @inside is without. */
+int id_map_outside(const struct id_map *map, uint32_t inside, uint32_t *ret_outside);

@@ -214,7 +214,6 @@ static void find_lost(struct dump_link *link)
 	const uint32_t addresses = dump_attr_u32(dump_info(link, IFLA_MACVLAN_MACADDR_COUNT), 0);
 	const uint32_t queue = dump_attr_u32(dump_info(link, IFLA_MACVLAN_BC_QUEUE_LEN), 1000);
 	const uint32_t cutoff = dump_attr_u32(dump_info(link, ATTR_BC_CUTOFF), 1);
-	const uint32_t txqlen = dump_attr_u32(link->attrs[IFLA_TXQLEN], 1000);
 
 	if (addresses > 0)
 		dump_lost(link, "its list of %u source addresses", addresses);
@@ -222,8 +221,7 @@ static void find_lost(struct dump_link *link)
 		dump_lost(link, "its broadcast queue of %u packets", queue);
 	if (cutoff != 1)
 		dump_lost(link, "its broadcast cutoff of %d", (int32_t)cutoff);
-	if (txqlen != 1000)
-		dump_lost(link, "its transmit queue of %u packets", txqlen);
+	dump_lost_queue(link, 1000);
 }
 
 static int dump_macvlan(struct dump_link *link, Img__NetDevice *dev, struct report *report)

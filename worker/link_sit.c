@@ -7,12 +7,14 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_tunnel.h>
 
 #include "common/check.h"
 #include "common/cleanup.h"
+#include "worker/dump.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
 #include "worker/plan.h"
@@ -299,6 +301,90 @@ static int json_sit(const Img__NetDevice *dev, json_t *object)
 	return json_object_set_new(object, "sit", part);
 }
 
+/* --- saving --- */
+
+static void dump_numbers(const struct dump_link *link, Img__Sit *sit)
+{
+	char *base = (char *)sit;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const struct nlattr *attr = dump_info(link, numbers[i].type);
+
+		if (!attr)
+			continue;
+		*(protobuf_c_boolean *)(void *)(base + numbers[i].has) = 1;
+		/* Of these sizes, one alone fits. */
+		*(uint32_t *)(void *)(base + numbers[i].value) =
+			dump_attr_u8(attr, dump_attr_u16(attr, dump_attr_u32(attr, 0)));
+	}
+}
+
+/* @n words of an address. Returns 0, or -1 for want of memory. */
+static int dump_words(const struct dump_link *link, uint16_t type, size_t n, uint32_t **ret,
+		      size_t *ret_n)
+{
+	const struct nlattr *attr = dump_info(link, type);
+
+	*ret = calloc(n, sizeof(**ret));
+	if (!*ret)
+		return -1;
+	*ret_n = n;
+	if (attr && mnl_attr_get_payload_len(attr) == n * sizeof(**ret))
+		memcpy(*ret, mnl_attr_get_payload(attr), n * sizeof(**ret));
+	return 0;
+}
+
+/* An address that is not any. */
+static int dump_address(const struct dump_link *link, uint16_t type, uint32_t **ret, size_t *ret_n)
+{
+	if (dump_attr_u32(dump_info(link, type), 0) == 0)
+		return 0;
+	return dump_words(link, type, 1, ret, ret_n);
+}
+
+/* A prefix of length 0 is left out, and what goes with it. */
+static int dump_prefixes(struct dump_link *link, Img__Sit *sit)
+{
+	if (sit->has_rd_prefixlen && sit->rd_prefixlen == 0)
+		dump_lost(link, "its 6rd prefix of length 0");
+	if (!sit->rd_prefixlen || !sit->relay_prefixlen) {
+		sit->has_relay_prefixlen = 0;
+		sit->relay_prefixlen = 0;
+	}
+	sit->has_rd_prefixlen = sit->rd_prefixlen != 0;
+	if (sit->has_rd_prefixlen && dump_words(link, IFLA_IPTUN_6RD_PREFIX, RD_WORDS,
+						&sit->rd_prefix, &sit->n_rd_prefix) < 0)
+		return -1;
+	if (!sit->has_relay_prefixlen)
+		return 0;
+	return dump_words(link, IFLA_IPTUN_6RD_RELAY_PREFIX, 1, &sit->relay_prefix,
+			  &sit->n_relay_prefix);
+}
+
+static int dump_sit(struct dump_link *link, Img__NetDevice *dev, struct report *report)
+{
+	Img__Sit *sit = malloc(sizeof(*sit));
+	bool ok;
+
+	if (!sit)
+		return report_fail(report, EXIT_OS_, "no memory for sit %s", link->name);
+	dev->sit = sit;
+	img__sit__init(sit);
+	dump_numbers(link, sit);
+	if (sit->link != 0 && link->link_ns_id != link->d->ns_id)
+		return report_fail(report, EXIT_IMAGE,
+				   "sit %s is bound to a link in another namespace, which the "
+				   "images cannot hold; nothing was done: leave it out by "
+				   "--skip-kind sit",
+				   link->name);
+	sit->has_pmtudisc = dump_attr_u8(dump_info(link, IFLA_IPTUN_PMTUDISC), 0) != 0;
+	sit->pmtudisc = sit->has_pmtudisc;
+	ok = dump_address(link, IFLA_IPTUN_LOCAL, &sit->local, &sit->n_local) == 0 &&
+	     dump_address(link, IFLA_IPTUN_REMOTE, &sit->remote, &sit->n_remote) == 0 &&
+	     dump_prefixes(link, sit) == 0;
+	return ok ? 0 : report_fail(report, EXIT_OS_, "no memory for sit %s", link->name);
+}
+
 const struct link_kind link_kind_sit = {
 	.type = IMG__LINK_TYPE__SIT,
 	.name = "sit",
@@ -310,4 +396,5 @@ const struct link_kind link_kind_sit = {
 	.verify = verify_sit,
 	.show = show_sit,
 	.json = json_sit,
+	.dump = dump_sit,
 };

@@ -6,12 +6,16 @@
  *
  * All are made persistent, also those that were not: the process that had such a device open
  * opens it again later.
+ *
+ * A dump asks rtnetlink, and attaches to no device: that would bring it a carrier, and could change
+ * its flags (tun_set_iff()).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -20,6 +24,7 @@
 
 #include "common/check.h"
 #include "common/cleanup.h"
+#include "worker/dump.h"
 #include "worker/id_map.h"
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
@@ -31,6 +36,9 @@
 enum {
 	VNETHDR_MIN = 10, /* bytes: struct virtio_net_hdr */
 	VNETHDR_MAX = 65535,
+	QUEUE_TUN = 500, /* packets; TUN_READQ_SIZE in drivers/net/tun.c */
+	QUEUE_TAP = 1000,
+	SNDBUF_DEFAULT = INT_MAX, /* bytes; in tun_chr_open() */
 	TUN_TYPES = IFF_TUN | IFF_TAP,
 	/* What can be asked for, and what is only told: tun_flags() in drivers/net/tun.c. */
 	TUN_SETTABLE = IFF_NAPI | IFF_NAPI_FRAGS | IFF_NO_CARRIER | IFF_MULTI_QUEUE | IFF_NO_PI |
@@ -287,6 +295,88 @@ static int json_tun(const Img__NetDevice *dev, json_t *object)
 	return json_object_set_new(object, "tun", part);
 }
 
+/* --- saving --- */
+
+/* The kernel tells ids as this user namespace has them, the images have those of the one above.
+ * One that is not in the map reads as 65534. To leave it out would open the device to everyone. */
+static int save_id(const struct dump_link *link, uint16_t type, const struct id_map *map,
+		   const char *what, int32_t *ret, struct report *report)
+{
+	const struct nlattr *attr = dump_info(link, type);
+	uint32_t outside;
+
+	*ret = -1;
+	if (!attr)
+		return 0;
+	if (id_map_outside(map, dump_attr_u32(attr, PLAN_NO_ID), &outside) < 0)
+		return report_fail(report, EXIT_IMAGE,
+				   "tun %s has %s that has no id in the target's user namespace, "
+				   "so none can be saved; nothing was done: leave it out by "
+				   "--skip-kind tun",
+				   link->name, what);
+	*ret = (int32_t)outside;
+	return 0;
+}
+
+static uint32_t save_flags(const struct dump_link *link)
+{
+	uint32_t flags = dump_attr_u8(dump_info(link, IFLA_TUN_TYPE), 0);
+
+	if (!dump_attr_u8(dump_info(link, IFLA_TUN_PI), 1))
+		flags |= IFF_NO_PI;
+	if (dump_attr_u8(dump_info(link, IFLA_TUN_VNET_HDR), 0))
+		flags |= IFF_VNET_HDR;
+	if (dump_attr_u8(dump_info(link, IFLA_TUN_PERSIST), 0))
+		flags |= IFF_PERSIST;
+	if (dump_attr_u8(dump_info(link, IFLA_TUN_MULTI_QUEUE), 0))
+		flags |= IFF_MULTI_QUEUE;
+	return flags;
+}
+
+/* What only who has the device open can ask for. Who opens a device that nobody has open has
+ * SNDBUF_DEFAULT, whatever it was made with: CRIU, too. */
+static void warn_untold(const struct dump_link *link, uint32_t flags, struct report *report)
+{
+	if (flags & IFF_VNET_HDR)
+		report_warn(report,
+			    "tun %s: the kernel tells the size of its packet header only to who "
+			    "has it open: %d bytes are saved",
+			    link->name, VNETHDR_MIN);
+	if (dump_attr_u8(link->attrs[IFLA_CARRIER], 0))
+		report_warn(report,
+			    "tun %s: it is open, and the kernel tells the size of its send buffer "
+			    "only to who has it open: none is saved",
+			    link->name);
+}
+
+static int dump_tun(struct dump_link *link, Img__NetDevice *dev, struct report *report)
+{
+	const struct dump *d = link->d;
+	int status;
+
+	dev->tun = malloc(sizeof(*dev->tun));
+	if (!dev->tun)
+		return report_fail(report, EXIT_OS_, "no memory for tun %s", link->name);
+	img__tun__init(dev->tun);
+	dev->tun->vnethdr = VNETHDR_MIN;
+	dev->tun->sndbuf = SNDBUF_DEFAULT;
+	dev->tun->flags = save_flags(link);
+	if (!(dev->tun->flags & TUN_TYPES))
+		return report_fail(report, EXIT_OS_,
+				   "the kernel does not say whether %s is a tun or a tap, as it "
+				   "does since Linux 4.17",
+				   link->name);
+	status = save_id(link, IFLA_TUN_OWNER, d->uids, "an owner", &dev->tun->owner, report);
+	if (!status)
+		status =
+			save_id(link, IFLA_TUN_GROUP, d->gids, "a group", &dev->tun->group, report);
+	if (status)
+		return status;
+	warn_untold(link, dev->tun->flags, report);
+	dump_lost_queue(link, dev->tun->flags & IFF_TAP ? QUEUE_TAP : QUEUE_TUN);
+	return 0;
+}
+
 const struct link_kind link_kind_tun = {
 	.type = IMG__LINK_TYPE__TUN,
 	.name = "tun",
@@ -298,4 +388,5 @@ const struct link_kind link_kind_tun = {
 	.verify = verify_tun,
 	.show = show_tun,
 	.json = json_tun,
+	.dump = dump_tun,
 };

@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
+#include "worker/dump.h"
 #include "worker/image.h"
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
@@ -112,6 +113,16 @@ static void show_veth(const Img__NetDevice *dev, char ret[LINK_DETAIL_MAX])
 		(void)snprintf(ret, LINK_DETAIL_MAX, "peer index %u outside", dev->peer_ifindex);
 }
 
+/* The other end is told as what the link is on: IFLA_LINK, which every link has saved. Where it is
+ * in a namespace that is not saved there is no peer_nsid, and somebody else makes it. */
+static int dump_veth(struct dump_link *link, Img__NetDevice *dev, struct report *report)
+{
+	(void)dev;
+	(void)report;
+	dump_lost_queue(link, 1000);
+	return 0;
+}
+
 const struct link_kind link_kind_veth = {
 	.type = IMG__LINK_TYPE__VETH,
 	.name = "veth",
@@ -122,4 +133,5 @@ const struct link_kind link_kind_veth = {
 	.put_data = put_veth,
 	.verify = verify_veth,
 	.show = show_veth,
+	.dump = dump_veth,
 };

@@ -96,7 +96,8 @@ def test_own_nsid(worker, user1, container):
 
 
 def test_what_is_lost_is_named(worker, user1, container):
-    box = container(user1)
+    # In a netns that was made by its root: it may see that there is no old iptables.
+    box = container(user1, then=("unshare", "-n"))
     make_macvlan(box, "link set mv0 alias uplink", "link property add dev mv0 altname other",
                  "link set mv0 group 7", "link set mv0 txqueuelen 500")
     box.ip("link", "add", "mv1", "index", "5", "link", "v0", "type", "macvlan", "mode", "source")

@@ -56,8 +56,12 @@ def test_images_of_criu_come_back(restored, worker, user1, stage, name):
         assert_same_links(images.read(old, "netdev-10.img"), images.read(new, "netdev-10.img"))
         assert images.read(old, "netns-10.img") == images.read(new, "netns-10.img")
         assert sorted(os.listdir(new)) == sorted(
-            ["ids-1.img", "ifaddr-10.img", "inventory.img", "netdev-10.img", "netns-10.img",
-             "route-10.img", "route6-10.img", "rule-10.img"])
+            ["ids-1.img", "ifaddr-10.img", "inventory.img", "ip6tables-10.img", "iptables-10.img",
+             "netdev-10.img", "netns-10.img", "nftables-10.img", "route-10.img", "route6-10.img",
+             "rule-10.img"])
+        # All rules that these images have are CRIU's lock.
+        for kind in ("nftables", "iptables", "ip6tables"):
+            assert images.read(new, f"{kind}-10.img") == b""
 
 
 def without_last_field(data):

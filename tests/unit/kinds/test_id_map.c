@@ -83,6 +83,22 @@ static void as_many_lines_as_the_kernel_has(void **state)
 	assert_int_equal(id_map_parse(text, &map), -EINVAL);
 }
 
+static void the_other_way_round(void **state)
+{
+	struct id_map map;
+	uint32_t id = 1;
+
+	(void)state;
+	assert_int_equal(id_map_parse("0 1000 1\n1 100000 65535\n", &map), 0);
+	assert_int_equal(id_map_outside(&map, 0, &id), 0);
+	assert_int_equal(id, 1000);
+	assert_int_equal(id_map_outside(&map, 65535, &id), 0);
+	assert_int_equal(id, 165534);
+	assert_int_equal(id_map_outside(&map, 65536, &id), -ENOENT);
+	assert_int_equal(id_map_outside(&map, UINT32_MAX, &id), -ENOENT);
+	assert_int_equal(id, 165534);
+}
+
 static void that_of_this_process(void **state)
 {
 	struct id_map map;
@@ -100,6 +116,7 @@ int main(void)
 		cmocka_unit_test(whole_and_empty),
 		cmocka_unit_test(texts_that_are_none),
 		cmocka_unit_test(as_many_lines_as_the_kernel_has),
+		cmocka_unit_test(the_other_way_round),
 		cmocka_unit_test(that_of_this_process),
 	};
 
