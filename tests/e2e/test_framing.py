@@ -2,6 +2,7 @@
 import array
 import errno
 import os
+import signal
 import socket
 import struct
 
@@ -180,14 +181,18 @@ def test_F8_shut_down_for_reading(bound, pb):
 
 
 def test_F9_gone_before_the_reply(bound, pb):
-    """No SIGPIPE; what was asked was done, and is the worker's to undo."""
+    """No SIGPIPE; and for a worker that is gone before its turn nothing is made."""
     s, box = bound
     create = pb.LinkCreate(links=[pb.Link(parent="par0", newlink=newlink("eth0"))])
+    s.send_signal(signal.SIGSTOP)
+    s.wait_state("T")
     s.agent.send(s.encode(link_create=create).hex())
     s.requests += 1
     s.agent.hang_up()
+    s.send_signal(signal.SIGCONT)
     assert s.wait() == 0
-    assert "eth0" in box.links()
+    assert "eth0" not in box.links()
+    assert (s.audit()[-1]["verdict"], s.audit()[-1]["errno"]) == ("failed", "ECANCELED")
 
 
 def test_F9_unread_replies(bound, pb):
