@@ -93,6 +93,9 @@ int dump_rules(struct dump *d, enum ruleset_part_id part, struct image_out *ret)
 	if (part == RULESET_NFT && !tools_has(d->tools, TOOLS_NFT_LIST))
 		return check_tables(d);
 	status = ruleset_dump(part, d->tools, &text, &len, d->report);
+	if (!status && len > RULESET_IMAGE_MAX)
+		report_warn(d->report, "%s has %zu bytes of rules: a restore takes at most %d",
+			    ret->name, len, RULESET_IMAGE_MAX);
 	if (!status && len > 0 && image_out_bytes(ret, text, len) < 0)
 		status = report_fail(d->report, EXIT_OS_, "no memory for %s", ret->name);
 	return status;

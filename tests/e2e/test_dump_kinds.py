@@ -40,10 +40,11 @@ def assert_same_links(old, new):
         comparable(e) for e in images.entries(new)]
 
 
-def wait_for_carriers(box, *names):
-    """The kernel tells of them a little later than they come."""
-    for name in names:
-        wait_until(lambda name=name: box.links()[name]["operstate"] == "UP", f"{name} to be up")
+def wait_for_carriers(box):
+    """The kernel tells of them a little later than they come, or go: nobody has tun0 open."""
+    for name, state in CARRIERS.items():
+        wait_until(lambda name=name, state=state: box.links()[name]["operstate"] == state,
+                   f"{name} to be {state}")
 
 
 def links_of(path):
@@ -75,7 +76,7 @@ def everything(made, user):
     made.add("bridge", "br1", 11, flags=0x1002)
 
 
-CARRIERS = ("br0", "ve0", "ve1", "mv0", "mv1")
+CARRIERS = dict.fromkeys(("br0", "ve0", "ve1", "mv0", "mv1"), "UP") | {"tun0": "DOWN"}
 RULES = """\
 table inet mine {
 	set ports {
@@ -101,7 +102,7 @@ def test_dump_restore_dump(alone, kept, made, worker, broker, own_host, containe
                 "mode", "bridge")
     first.ip("link", "set", "mv1", "up")
     first.run("nft", "-f", "-", input=RULES)
-    wait_for_carriers(first, *CARRIERS)
+    wait_for_carriers(first)
     with images.directory(user1) as one, images.directory(user1) as two:
         images.dump(worker, first, one, user=user1)
         links = links_of(one)
@@ -112,7 +113,7 @@ def test_dump_restore_dump(alone, kept, made, worker, broker, own_host, containe
                             "restore", "-D", one, "--pid", second.pid, "--external",
                             "macvlan[mv1]:par0", env=user1.sudo_env(), check=False)
         assert done.returncode == 0, done.stderr
-        wait_for_carriers(second, *CARRIERS)
+        wait_for_carriers(second)
         images.dump(worker, second, two, user=user1)
         for name in ("netdev-10.img", "netns-10.img", "nftables-10.img", "iptables-10.img"):
             assert images.read(one, name) == images.read(two, name), name
@@ -178,6 +179,7 @@ def test_tun_is_left_alone(alone, kept, made, worker, container, user1):
     box = container(user1)
     made.tun("tun0", 20, TUN | VNET_HDR, vnethdr=12, sndbuf=70000, flags=0x1090 | UP)
     alone(box, kept(made))
+    wait_until(lambda: box.links()["tun0"]["operstate"] == "DOWN", "tun0 to have no carrier")
     before = state_of(box)
     with images.directory(user1) as path:
         done = images.dump(worker, box, path, user=user1)

@@ -123,6 +123,17 @@ def test_external_namespace_needs_no_tool(worker, mapped, user1):
         assert not set(NAMES) & set(os.listdir(path))
 
 
+def test_more_than_a_restore_takes(worker, mapped, user1):
+    comment = "x" * 120
+    chains = [f'chain c{i} {{ counter comment "{comment}"; }}' for i in range(30000)]
+    mapped.run("nft", "-f", "-", input="\n".join(["table ip mine {", *chains, "}"]))
+    with images.directory(user1) as path:
+        done = images.dump(worker, mapped, path, user=user1)
+        size = os.stat(f"{path}/nftables-10.img").st_size
+        assert size > 4 * 1024 * 1024
+        assert f"nftables-10.img has {size} bytes of rules: a restore takes" in done.stderr
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_file_that_is_there(worker, mapped, user1, name):
     with images.directory(user1) as path:
