@@ -567,3 +567,31 @@ def test_many_starts_leave_nothing(spawn):
 def test_open_files_of_the_tests_themselves():
     """This suite opens many: a limit that is reached would look like the broker's fault."""
     assert len(os.listdir("/proc/self/fd")) < resource.getrlimit(resource.RLIMIT_NOFILE)[0] / 2
+
+
+# What a step of the lock-down asks of the kernel, and how the step is called.
+LOCKDOWN = [("prlimit64", "reset the resource limits"), ("getrandom", "open its netns"),
+            ("setgroups", "change the uid"), ("setresgid", "change the uid"),
+            ("setresuid", "change the uid"), ("capset", "keep CAP_NET_ADMIN only"),
+            ("landlock_create_ruleset", "deny all paths"),
+            ("landlock_restrict_self", "deny all paths")]
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.parametrize("call,step", LOCKDOWN)
+def test_lockdown_that_fails(spawn, call, step):
+    """Each step that cannot be taken is the end: the command does not run."""
+    done = spawn("echo", "ran", prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                        f"inject={call}:error=EPERM"])
+    assert (done.returncode, done.stdout) == (71, ""), done.stderr
+    assert step in done.stderr and "EPERM" in done.stderr
+    assert "the lock-down failed" in done.stderr
+
+
+@pytest.mark.no_sanitizer
+def test_lockdown_without_landlock(spawn):
+    """What the kernel has not is said, and gone without."""
+    done = spawn("echo", "ran", prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                        "inject=landlock_create_ruleset:error=EOPNOTSUPP"])
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    assert "no Landlock" in done.stderr
