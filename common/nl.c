@@ -232,10 +232,9 @@ int nl_talk_each(struct nl_sock *nl, struct nlmsghdr *first, size_t size, size_t
 	}
 	r = nl_send(nl, first, size);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct nl_answer answer = { .text = text };
+		struct nl_answer answer = { .text = text, .first = ++nl->seq };
 
 		text[0] = '\0';
-		nl->seq++;
 		r = nl_read_answer(nl, &answer);
 		/* An ack that came is the kernel's word; without one, the rest is unknown, too. */
 		if (answer.ended) {

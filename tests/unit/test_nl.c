@@ -251,6 +251,36 @@ static int many_at_once(void *arg)
 	return CHILD_OK;
 }
 
+static void keep_verdict(size_t i, int error, const char *message, void *data)
+{
+	(void)i;
+	(void)message;
+	*(int *)data = error;
+}
+
+/* The ack of a request before, which nobody read, is not taken for a verdict. */
+static int each_has_its_own_verdict(void *arg)
+{
+	struct rawmsg m, second;
+	uint32_t nr;
+	int verdict = 1, r = open_nl();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	set_lo(&m, IFF_UP);
+	m.nlh.nlmsg_flags = NLM_F_REQUEST;
+	m.ifi.ifi_index = 99;
+	set_lo(&second, 0);
+	rawmsg_raw(&m, second.buf, second.len);
+	CHECK(nl_talk_many(&nl, &m.nlh, m.len, &nr, text) == -ENODEV);
+	set_lo(&m, IFF_UP);
+	m.ifi.ifi_index = 99;
+	CHECK(nl_talk_each(&nl, &m.nlh, m.len, 1, keep_verdict, &verdict) == 0);
+	CHECK(verdict == -ENODEV);
+	return CHILD_OK;
+}
+
 static int socket_options(void *arg)
 {
 	int value = 0, r = open_nl();
@@ -281,6 +311,7 @@ IN_CHILD(L18_forged_answers_without_end, too_many_strays, NULL)
 IN_CHILD(L18_sockets_that_are_not_netlink, other_sockets, NULL)
 IN_CHILD(several_requests_at_once, many_at_once, NULL)
 IN_CHILD(several_requests_of_which_one_fails, many_at_once, text)
+IN_CHILD(each_of_several_has_its_own_verdict, each_has_its_own_verdict, NULL)
 IN_CHILD(acks_are_extended_and_capped, socket_options, NULL)
 
 int main(void)
@@ -295,6 +326,7 @@ int main(void)
 		cmocka_unit_test(L18_sockets_that_are_not_netlink),
 		cmocka_unit_test(several_requests_at_once),
 		cmocka_unit_test(several_requests_of_which_one_fails),
+		cmocka_unit_test(each_of_several_has_its_own_verdict),
 		cmocka_unit_test(acks_are_extended_and_capped),
 	};
 
