@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/nl_answer.h"
 
 int nl_open(int *ret_fd)
 {
@@ -35,7 +36,7 @@ int nl_open(int *ret_fd)
 	return 0;
 }
 
-static int nl_send(const struct nl_sock *nl, const struct nlmsghdr *first, size_t size)
+int nl_send(const struct nl_sock *nl, const struct nlmsghdr *first, size_t size)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)first, .iov_len = size };
@@ -129,17 +130,6 @@ static int nl_ack(const struct nlmsghdr *nlh, char ret_text[NL_TEXT_MAX])
 	return err->error;
 }
 
-struct nl_answer {
-	nl_each each;
-	void *data;
-	char *text;
-	int result;          /* first error of @each, or that the dump was interrupted */
-	unsigned int strays; /* datagrams with nothing for us, in a row */
-	uint32_t first;      /* sequence number; the last is that of the socket */
-	uint32_t nr;         /* of the message that the ack is of, from the first */
-	bool ended;
-};
-
 static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct nl_answer *answer)
 {
 	/* The numbers wrap around: compare distances. */
@@ -158,8 +148,7 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 	return 0;
 }
 
-/* Read until the ack or the end of the dump of the request that was sent last. */
-static int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
+int nl_read_answer(struct nl_sock *nl, struct nl_answer *answer)
 {
 	/* The first answer is there when sending returns; this is for what takes long, and for
 	 * whoever owns the socket and sees to it that something else comes all the time. */
@@ -196,52 +185,4 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 	answer.first = nl->seq;
 	r = nl_send(nl, request, request->nlmsg_len);
 	return r < 0 ? r : nl_read_answer(nl, &answer);
-}
-
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
-		 char ret_text[NL_TEXT_MAX])
-{
-	struct nl_answer answer = { .text = ret_text, .first = nl->seq + 1 };
-	struct nlmsghdr *nlh = first;
-	int left = (int)size, r;
-
-	ret_text[0] = '\0';
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-		nlh->nlmsg_seq = ++nl->seq;
-	r = nl_send(nl, first, size);
-	if (r == 0)
-		r = nl_read_answer(nl, &answer);
-	*ret_nr = answer.nr;
-	return r;
-}
-
-int nl_talk_each(struct nl_sock *nl, struct nlmsghdr *first, size_t size, size_t n,
-		 nl_verdict verdict, void *data)
-{
-	char text[NL_TEXT_MAX];
-	const uint32_t seq = nl->seq;
-	struct nlmsghdr *nlh = first;
-	int left = (int)size, r;
-
-	if (n > NL_BATCH_MAX)
-		return -EINVAL;
-	for (size_t i = 0; i < n && mnl_nlmsg_ok(nlh, left); i++) {
-		nlh->nlmsg_seq = seq + 1 + (uint32_t)i;
-		nlh->nlmsg_flags |= NLM_F_ACK;
-		nlh = mnl_nlmsg_next(nlh, &left);
-	}
-	r = nl_send(nl, first, size);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct nl_answer answer = { .text = text, .first = ++nl->seq };
-
-		text[0] = '\0';
-		r = nl_read_answer(nl, &answer);
-		/* An ack that came is the kernel's word; without one, the rest is unknown, too. */
-		if (answer.ended) {
-			verdict(i, r, text, data);
-			r = 0;
-		}
-	}
-	nl->seq = seq + (uint32_t)n;
-	return r;
 }

@@ -29,7 +29,6 @@ enum {
 	NL_BUFFER_SIZE = 32768,   /* what the kernel fills at most in a dump (netlink_dump()) */
 	NL_TIMEOUT_MS = 5 * 1000, /* for an answer: it is there when sending returns, if ever */
 	NL_STRAYS_MAX = 1024,     /* datagrams in a row that are passed over */
-	NL_BATCH_MAX = 64,        /* of nl_talk_each(): an answer takes up to 1.3 KiB of buffer */
 };
 
 struct nl_sock {
@@ -58,19 +57,3 @@ int nl_open(int *ret_fd);
  *   -EAGAIN     the dump changed while it was read: ask again */
 int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *data,
 	    char ret_text[NL_TEXT_MAX]);
-
-/* Send the messages that fill the @size bytes from @first on in one datagram, of which only the
- * last has NLM_F_ACK: the kernel takes them all within one system call, so no signal, not even
- * SIGKILL, comes between them. Returns as nl_talk() does, with the number of the message, from 0,
- * in *ret_nr for a kernel's error; the others have been taken all the same. */
-int nl_talk_many(struct nl_sock *nl, struct nlmsghdr *first, size_t size, uint32_t *ret_nr,
-		 char ret_text[NL_TEXT_MAX]);
-
-/* What is done with the verdict on message @i of several: 0 or the kernel's -errno. */
-typedef void (*nl_verdict)(size_t i, int error, const char *text, void *data);
-
-/* Send the @n messages in the @size bytes from @first on in one datagram, each with NLM_F_ACK, and
- * hand the verdict on each to @verdict, in their order. So many that the answers fit into the
- * receive buffer: NL_BATCH_MAX. Returns 0, or as nl_talk() does if not all were answered. */
-int nl_talk_each(struct nl_sock *nl, struct nlmsghdr *first, size_t size, size_t n,
-		 nl_verdict verdict, void *data);

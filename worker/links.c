@@ -15,6 +15,8 @@
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
+#include "common/nl_many.h"
+
 struct collector {
 	struct link_list list;
 	size_t room;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/nl.h"
+#include "common/nl_many.h"
 
 struct image_raw;
 

@@ -14,7 +14,7 @@
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
-#include "common/nl.h"
+#include "common/nl_many.h"
 #include "tests/lib/rawmsg.h"
 #include "tests/lib/test.h"
 
