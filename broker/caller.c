@@ -37,6 +37,22 @@ static bool parse_id(const char *text, uint32_t *ret)
 	return true;
 }
 
+int caller_init(struct caller *ret, uid_t uid, pid_t pid)
+{
+	const struct passwd *account;
+	int n = CALLER_GIDS_MAX;
+
+	*ret = (struct caller){ .uid = uid, .pid = pid };
+	errno = 0;
+	account = getpwuid(uid);
+	if (!account)
+		return errno == 0 || errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	if (getgrouplist(account->pw_name, account->pw_gid, ret->gids, &n) < 0)
+		return -E2BIG;
+	ret->n_gids = (size_t)n;
+	return 0;
+}
+
 int caller_find(struct invoker *ret)
 {
 	const char *uid, *gid;

@@ -1,8 +1,21 @@
-/* On whose authority a spawned broker acts. Fixed before anything of the caller's is parsed. */
+/* On whose authority a broker acts. Fixed before anything of the caller's is parsed. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+enum {
+	CALLER_GIDS_MAX = 1024
+};
+
+/* Whom the rules are about. */
+struct caller {
+	uid_t uid;
+	pid_t pid; /* for the reader of the audit line; never used */
+	size_t n_gids;
+	gid_t gids[CALLER_GIDS_MAX]; /* of the account, and not of the process */
+};
 
 struct invoker {
 	uid_t uid;
@@ -10,6 +23,11 @@ struct invoker {
 	bool switches;     /* the process is root's, and the command has to become uid */
 	bool by_file_caps; /* privilege came with the file: the caller has none of its own */
 };
+
+/* Fill in @ret for @uid, with the groups of its account; a uid without an account has none.
+ * Asks NSS: not after the lock-down. Returns 0; -E2BIG if there are more groups than fit, of which
+ * none may be forgotten, as a rule may deny it; or another -errno. */
+int caller_init(struct caller *ret, uid_t uid, pid_t pid);
 
 /* The user behind this process: SUDO_UID and SUDO_GID where root runs it under sudo, else the
  * real uid. Returns 0, or -EINVAL if what sudo left makes no sense or the uid is one that

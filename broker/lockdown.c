@@ -25,7 +25,6 @@
 
 #include <linux/securebits.h>
 
-#include "broker/rtnl.h"
 #include "broker/session.h"
 #include "common/cleanup.h"
 #include "common/landlock.h"
@@ -109,25 +108,6 @@ static int open_kernel(struct session *s)
 	    getrandom(&s->rtnl.seq, sizeof(s->rtnl.seq), 0) < 0)
 		return -errno;
 	return nl_open(&s->rtnl.fd);
-}
-
-/* A parent that is a macvlan itself stands for its lowest device, as it does in a request. */
-static int find_parents(struct session *s)
-{
-	for (size_t i = 0; i < s->policy.n_parents; i++) {
-		struct policy_parent *p = &s->policy.parents[i];
-		struct parent_facts facts;
-		int r;
-
-		r = rtnl_parent_find(&s->rtnl, p->name, &facts);
-		if (r < 0)
-			return r;
-		if (!facts.found || facts.elsewhere)
-			return -ENODEV;
-		p->ifindex = facts.ifindex;
-		memcpy(p->name, facts.name, sizeof(p->name));
-	}
-	return 0;
 }
 
 /* Needs CAP_SETPCAP. Without it neither can be done, and no_new_privs makes both moot: there is
@@ -242,7 +222,6 @@ static const struct {
 	{ "reset the resource limits, core dumps off", lower_limits },
 	{ "reset the signals",                         reset_signals },
 	{ "open its netns and an rtnetlink socket",    open_kernel },
-	{ "find the allowed parents",                  find_parents },
 	{ "empty the bounding set",                    empty_bounding_set },
 	{ "lock the securebits",                       lock_securebits },
 	{ "change the uid and drop the groups",        change_uid },

@@ -88,14 +88,16 @@ struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
 		    rtnl_parent_find(&s->rtnl, link->parent, &parent) < 0)
 			return (struct verdict){ .why = "the parent could not be looked up" };
 		/* That it is gone may be told to whom it is allowed, and to nobody else. */
-		if (!parent.found && policy_lists_parent(&s->policy, link->parent))
+		if (!parent.found && policy_lists_parent(&s->policy, &s->caller, link->parent))
 			continue;
-		v = policy_judge_link(&s->policy, &parent, &link->spec);
+		v = policy_judge_link(&s->policy, &s->caller, &parent, &link->spec);
 		if (!v.allow)
 			return v;
 		link->parent_ifindex = parent.ifindex;
+		link->rule = v.rule;
 	}
-	return (struct verdict){ .allow = true, .why = "allowed" };
+	/* The rule in an audit line is that of the last link; each link has its own. */
+	return (struct verdict){ .allow = true, .why = "allowed", .rule = v.rule };
 }
 
 int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,

@@ -34,7 +34,7 @@ struct verdict target_bind_judge(struct session *s, const struct wire_msg *msg,
 	if (!v.allow)
 		return v;
 	args->target_bind.id = facts.id;
-	v = policy_judge_target(&s->policy, s->caller.uid, &facts);
+	v = policy_judge_target(&s->policy, &s->caller, &facts);
 	if (!v.allow)
 		return v;
 	return nsfd_check_rtnl(msg->fds[FD_RTNL], msg->fds[FD_NETNS]);

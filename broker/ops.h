@@ -26,7 +26,8 @@ enum {
 
 struct link_args {
 	char parent[IFNAMSIZ];
-	uint32_t parent_ifindex; /* set by judge */
+	uint32_t parent_ifindex; /* set by judge, as is the rule that granted it */
+	const struct policy_rule *rule;
 	struct link_spec spec;
 };
 

@@ -1,71 +1,67 @@
 /*
- * The rules, and the answers that follow from them.
+ * The answers that follow from the rules. What no rule allows is denied. A rule that denies wins
+ * over all that allow, whatever their order; of those that allow, the first one grants, and it is
+ * by its limits that is counted.
  *
  * May: compare. Must not: call the system, allocate, log. What has to be asked of the kernel
  * is asked before, and comes in as facts.
  */
 #include "broker/policy.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <linux/if_link.h>
 
+#include "broker/caller.h"
 #include "broker/nsfd.h"
-#include "common/check.h"
 #include "common/link_msg.h"
 
 /* What a link may be told at creation. Promiscuity and all-multicast reach the parent, and the
  * worker can set them afterwards in its own right. */
 #define POLICY_FLAGS ((uint32_t)(IFF_UP | IFF_NOARP | IFF_MULTICAST))
 
-static const struct verdict allowed = { .allow = true, .why = "allowed" };
+_Static_assert(POLICY_DEFAULT_MODES ==
+		       (MACVLAN_MODE_BRIDGE | MACVLAN_MODE_PRIVATE | MACVLAN_MODE_VEPA),
+	       "the default modes are those that leave the parent as it is");
+
+static struct verdict allowed(const struct policy_rule *rule)
+{
+	return (struct verdict){ .allow = true, .why = "allowed", .rule = rule };
+}
 
 static struct verdict denied(const char *why)
 {
 	return (struct verdict){ .allow = false, .why = why };
 }
 
-void policy_init(struct policy *policy)
+static bool is_about(const struct policy_rule *rule, const struct caller *caller)
 {
-	*policy = (struct policy){ .modes = MACVLAN_MODE_BRIDGE | MACVLAN_MODE_PRIVATE |
-					    MACVLAN_MODE_VEPA };
+	(void)caller;
+	return rule->anyone;
 }
 
-int policy_add_parent(struct policy *policy, const char *name)
+bool policy_lists_parent(const struct policy *policy, const struct caller *caller, const char *name)
 {
-	struct policy_parent *parent;
-
-	if (check_ifname(name) < 0)
-		return -EINVAL;
-	if (policy_lists_parent(policy, name))
-		return -EEXIST;
-	if (policy->n_parents >= POLICY_PARENTS_MAX)
-		return -E2BIG;
-	parent = &policy->parents[policy->n_parents++];
-	(void)snprintf(parent->name, sizeof(parent->name), "%s", name);
-	return 0;
-}
-
-bool policy_lists_parent(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->n_parents; i++) {
-		if (strcmp(policy->parents[i].name, name) == 0)
-			return true;
+	for (const struct policy_rule *rule = policy->rules; rule; rule = rule->next) {
+		for (size_t i = 0; i < rule->n_parents && is_about(rule, caller); i++) {
+			if (strcmp(rule->parents[i].name, name) == 0)
+				return true;
+		}
 	}
 	return false;
 }
 
-struct verdict policy_judge_target(const struct policy *policy, uid_t uid,
+struct verdict policy_judge_target(const struct policy *policy, const struct caller *caller,
 				   const struct nsfd_facts *facts)
 {
 	switch (facts->owner) {
 	case NSFD_OWNER_CALLER:
-		return allowed;
+		return allowed(/* rule= */ NULL);
 	case NSFD_OWNER_INIT:
-		if (uid == 0 && policy->init_netns)
-			return allowed;
+		for (const struct policy_rule *rule = policy->rules; rule; rule = rule->next) {
+			if (caller->uid == 0 && rule->init_netns && is_about(rule, caller))
+				return allowed(rule);
+		}
 		return denied("the target is owned by the init user namespace");
 	case NSFD_OWNER_OTHER:
 	default:
@@ -74,10 +70,10 @@ struct verdict policy_judge_target(const struct policy *policy, uid_t uid,
 }
 
 /* The name alone could be another device by now, the index alone could have a new one. */
-static bool policy_allows_parent(const struct policy *policy, const struct parent_facts *parent)
+static bool has_parent(const struct policy_rule *rule, const struct parent_facts *parent)
 {
-	for (size_t i = 0; i < policy->n_parents; i++) {
-		const struct policy_parent *p = &policy->parents[i];
+	for (size_t i = 0; i < rule->n_parents; i++) {
+		const struct policy_parent *p = &rule->parents[i];
 
 		if (strcmp(p->name, parent->name) == 0 && p->ifindex == parent->ifindex)
 			return true;
@@ -85,18 +81,23 @@ static bool policy_allows_parent(const struct policy *policy, const struct paren
 	return false;
 }
 
-struct verdict policy_judge_link(const struct policy *policy, const struct parent_facts *parent,
-				 const struct link_spec *spec)
+struct verdict policy_judge_link(const struct policy *policy, const struct caller *caller,
+				 const struct parent_facts *parent, const struct link_spec *spec)
 {
+	struct verdict v = denied("the parent is not allowed");
+
 	if (!parent->found)
 		return denied("no such parent, and none of that name is allowed");
 	if (parent->elsewhere)
 		return denied("the parent's lowest device is in another namespace");
-	if (!policy_allows_parent(policy, parent))
-		return denied("the parent is not allowed");
-	if (!(policy->modes & spec->mode))
-		return denied("the mode is not allowed");
 	if (spec->change & ~POLICY_FLAGS)
 		return denied("a flag is not allowed");
-	return allowed;
+	for (const struct policy_rule *rule = policy->rules; rule; rule = rule->next) {
+		if (!is_about(rule, caller) || !has_parent(rule, parent))
+			continue;
+		if (rule->modes & spec->mode)
+			return allowed(rule);
+		v = denied("the mode is not allowed");
+	}
+	return v;
 }

@@ -7,29 +7,44 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct caller;
 struct link_spec;
 struct nsfd_facts;
+struct policy_rule;
 
 /* All-zero means deny. */
 struct verdict {
 	bool allow;
-	const char *why; /* for the audit line; a constant of this program */
+	const char *why;                /* for the audit line; a constant of this program */
+	const struct policy_rule *rule; /* that granted it, or denied it; NULL: none did */
 };
 
 enum {
-	POLICY_PARENTS_MAX = 64
+	POLICY_QUICK_PARENTS_MAX = 64, /* --allow-parent */
 };
 
+/* An interface that rules speak of. */
 struct policy_parent {
 	char name[IFNAMSIZ];
-	uint32_t ifindex; /* as the name was resolved at start; both must match at use */
+	uint32_t ifindex; /* of --allow-parent, as it was at start: both must match at use */
+};
+
+struct policy_rule {
+	const struct policy_rule *next;
+	const char *name;
+	bool deny;
+	bool anyone;     /* whoever the session acts for: --allow-parent */
+	bool init_netns; /* uid 0 may bind a netns that the init user namespace owns */
+	uint32_t modes;  /* MACVLAN_MODE_* that may be asked for */
+	/* How many links the caller may have by this rule, all together and in one netns; 0: any
+	 * number. They are counted elsewhere. */
+	uint32_t max_links, max_links_per_netns;
+	size_t n_parents;
+	const struct policy_parent *parents;
 };
 
 struct policy {
-	struct policy_parent parents[POLICY_PARENTS_MAX];
-	size_t n_parents;
-	uint32_t modes;  /* MACVLAN_MODE_* that may be asked for */
-	bool init_netns; /* uid 0 may bind a netns that the init user namespace owns */
+	const struct policy_rule *rules; /* in their order; NULL: nothing is allowed */
 };
 
 /* A parent as the kernel has it now. A macvlan on a macvlan is a macvlan on its lowest device
@@ -42,20 +57,17 @@ struct parent_facts {
 	char name[IFNAMSIZ]; /* its first name, never an alternative one */
 };
 
-/* Denies everything; modes bridge, private and vepa. */
-void policy_init(struct policy *policy);
+/* bridge, private and vepa */
+#define POLICY_DEFAULT_MODES UINT32_C(7)
 
-/* Add a parent that --allow-parent named. Returns 0, -EINVAL (not a name of an interface),
- * -EEXIST, or -E2BIG. Its ifindex is to be set before the first question. */
-int policy_add_parent(struct policy *policy, const char *name);
-
-/* May @uid bind a target of which @facts are true? */
-struct verdict policy_judge_target(const struct policy *policy, uid_t uid,
+/* May @caller bind a target of which @facts are true? */
+struct verdict policy_judge_target(const struct policy *policy, const struct caller *caller,
 				   const struct nsfd_facts *facts);
 
-/* May a link @spec be made on @parent? */
-struct verdict policy_judge_link(const struct policy *policy, const struct parent_facts *parent,
-				 const struct link_spec *spec);
+/* May @caller make a link @spec on @parent? */
+struct verdict policy_judge_link(const struct policy *policy, const struct caller *caller,
+				 const struct parent_facts *parent, const struct link_spec *spec);
 
-/* @name is the name of an allowed parent, whether it is there or not. */
-bool policy_lists_parent(const struct policy *policy, const char *name);
+/* @name is the name of a parent that @caller is allowed, whether it is there or not. */
+bool policy_lists_parent(const struct policy *policy, const struct caller *caller,
+			 const char *name);

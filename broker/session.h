@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "broker/caller.h"
 #include "broker/nsfd.h"
 #include "broker/policy.h"
 #include "common/nl.h"
@@ -15,11 +16,6 @@ enum phase {
 	PHASE_NEW = 1 << 0,     /* nothing is known of the peer */
 	PHASE_GREETED = 1 << 1, /* a version is agreed */
 	PHASE_BOUND = 1 << 2,   /* a target is bound: all that follows is about it */
-};
-
-struct caller {
-	uid_t uid; /* fixed before anything is parsed */
-	pid_t pid; /* for the reader of the audit line; never used */
 };
 
 struct session {

@@ -194,7 +194,11 @@ int spawn(const struct invoker *invoker, const struct policy *policy, char *cons
 
 	session_init(&s);
 	s.policy = *policy;
-	s.caller = (struct caller){ .uid = invoker->uid, .pid = getpid() };
+	r = caller_init(&s.caller, invoker->uid, getpid());
+	if (r < 0) {
+		log_err("cannot find out the groups of uid %u: %s", invoker->uid, log_errname(-r));
+		return EXIT_OS_;
+	}
 	r = find_run_id(&s);
 	if (r < 0) {
 		log_err("there is no uid for the session: create the account '%s', which must not "

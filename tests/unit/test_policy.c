@@ -1,28 +1,31 @@
 /*
  * The rules as tables: each question beside its neighbours, of which one field differs.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <linux/if_link.h>
 
+#include "broker/caller.h"
 #include "broker/nsfd.h"
 #include "broker/policy.h"
 #include "tests/lib/spec.h"
 #include "tests/lib/test.h"
 
-/* Two parents, with the indexes that they had at the start. */
-static struct policy two_parents(void)
-{
-	struct policy policy;
+static const struct caller alice = { .uid = 1000 };
 
-	policy_init(&policy);
-	assert_int_equal(policy_add_parent(&policy, "eth0"), 0);
-	assert_int_equal(policy_add_parent(&policy, "eth1"), 0);
-	policy.parents[0].ifindex = 2;
-	policy.parents[1].ifindex = 3;
-	return policy;
+/* Two parents, with the indexes that they had at the start. */
+static const struct policy_parent two_parents[] = {
+	{ .name = "eth0", .ifindex = 2 },
+	{ .name = "eth1", .ifindex = 3 },
+};
+
+static struct policy_rule rule_of_two(void)
+{
+	return (struct policy_rule){ .name = "two",
+				     .anyone = true,
+				     .modes = POLICY_DEFAULT_MODES,
+				     .n_parents = ARRAY_SIZE(two_parents),
+				     .parents = two_parents };
 }
 
 static struct parent_facts eth0(void)
@@ -32,15 +35,23 @@ static struct parent_facts eth0(void)
 	};
 }
 
-static bool allows(const struct policy *policy, const struct parent_facts *parent,
-		   const struct link_spec *spec)
+static struct verdict judge(const struct policy_rule *rules, const struct parent_facts *parent,
+			    const struct link_spec *spec)
 {
-	struct verdict v = policy_judge_link(policy, parent, spec);
+	const struct policy policy = { .rules = rules };
+	struct verdict v = policy_judge_link(&policy, &alice, parent, spec);
 
 	assert_non_null(v.why);
 	/* It goes into the audit line, between quotes. */
 	assert_null(strpbrk(v.why, "\"\\\n"));
-	return v.allow;
+	assert_true(!v.allow || v.rule);
+	return v;
+}
+
+static bool allows(const struct policy_rule *rules, const struct parent_facts *parent,
+		   const struct link_spec *spec)
+{
+	return judge(rules, parent, spec).allow;
 }
 
 static void denies_by_default(void **state)
@@ -48,18 +59,32 @@ static void denies_by_default(void **state)
 	const struct parent_facts parent = eth0();
 	const struct parent_facts nothing = { 0 };
 	const struct link_spec spec = spec_minimal();
-	const struct policy zero = { 0 };
-	struct policy policy;
+	const struct policy_rule zero = { 0 };
 
 	(void)state;
-	policy_init(&policy);
-	assert_false(allows(&policy, &parent, &spec));
-	assert_false(allows(&policy, &nothing, &spec));
+	assert_false(allows(NULL, &parent, &spec));
+	assert_false(allows(NULL, &nothing, &spec));
 	assert_false(allows(&zero, &parent, &spec));
-	assert_false(policy.init_netns);
-	assert_int_equal(policy.n_parents, 0);
-	assert_int_equal(policy.modes, 1 | 2 | 4);
 	assert_false(((struct verdict){ 0 }).allow);
+}
+
+/* Of several that allow it, the first one's limits count. */
+static void first_rule_grants(void **state)
+{
+	const struct parent_facts parent = eth0();
+	const struct link_spec spec = spec_minimal();
+	struct policy_rule third = rule_of_two(), second = rule_of_two(), first = rule_of_two();
+
+	(void)state;
+	second.next = &third;
+	first.next = &second;
+	assert_ptr_equal(judge(&first, &parent, &spec).rule, &first);
+	first.modes = MACVLAN_MODE_PASSTHRU;
+	assert_ptr_equal(judge(&first, &parent, &spec).rule, &second);
+	second.anyone = false;
+	assert_ptr_equal(judge(&first, &parent, &spec).rule, &third);
+	third.n_parents = 0;
+	assert_null(judge(&first, &parent, &spec).rule);
 }
 
 static void Q5_parents_by_name_and_index(void **state)
@@ -86,26 +111,13 @@ static void Q5_parents_by_name_and_index(void **state)
 		{ { .asked = "eth9", .found = true, .ifindex = 2, .name = "eth0" }, true },
 	};
 	const struct link_spec spec = spec_minimal();
-	const struct policy policy = two_parents();
+	const struct policy_rule rules = rule_of_two();
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		if (allows(&policy, &cases[i].parent, &spec) != cases[i].want)
+		if (allows(&rules, &cases[i].parent, &spec) != cases[i].want)
 			fail_msg("parent %zu", i);
 	}
-}
-
-/* A parent whose index was never found at the start is no parent. */
-static void parent_without_an_index(void **state)
-{
-	const struct parent_facts parent = eth0();
-	const struct link_spec spec = spec_minimal();
-	struct policy policy;
-
-	(void)state;
-	policy_init(&policy);
-	assert_int_equal(policy_add_parent(&policy, "eth0"), 0);
-	assert_false(allows(&policy, &parent, &spec));
 }
 
 static void Q6_modes(void **state)
@@ -130,12 +142,12 @@ static void Q6_modes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct policy policy = two_parents();
+		struct policy_rule rules = rule_of_two();
 		struct link_spec spec = spec_minimal();
 
-		policy.modes = cases[i].allowed;
+		rules.modes = cases[i].allowed;
 		spec.mode = cases[i].asked;
-		if (allows(&policy, &parent, &spec) != cases[i].want)
+		if (allows(&rules, &parent, &spec) != cases[i].want)
 			fail_msg("modes %u, asked for %u", cases[i].allowed, cases[i].asked);
 	}
 }
@@ -143,7 +155,7 @@ static void Q6_modes(void **state)
 static void L15_flags(void **state)
 {
 	const struct parent_facts parent = eth0();
-	const struct policy policy = two_parents();
+	const struct policy_rule rules = rule_of_two();
 
 	(void)state;
 	for (unsigned int bit = 0; bit < 32; bit++) {
@@ -152,22 +164,22 @@ static void L15_flags(void **state)
 		struct link_spec spec = spec_minimal();
 
 		spec.change = flag;
-		assert_int_equal(allows(&policy, &parent, &spec), want);
+		assert_int_equal(allows(&rules, &parent, &spec), want);
 		spec.flags = flag;
-		assert_int_equal(allows(&policy, &parent, &spec), want);
+		assert_int_equal(allows(&rules, &parent, &spec), want);
 		spec.change |= IFF_UP;
-		assert_int_equal(allows(&policy, &parent, &spec), want);
+		assert_int_equal(allows(&rules, &parent, &spec), want);
 	}
 }
 
 static void other_fields_are_free(void **state)
 {
 	const struct parent_facts parent = eth0();
-	const struct policy policy = two_parents();
+	const struct policy_rule rules = rule_of_two();
 	const struct link_spec spec = spec_full();
 
 	(void)state;
-	assert_true(allows(&policy, &parent, &spec));
+	assert_true(allows(&rules, &parent, &spec));
 }
 
 static void N1_N2_targets(void **state)
@@ -196,9 +208,12 @@ static void N1_N2_targets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct policy policy = { .init_netns = cases[i].init_netns };
+		const struct policy_rule rule = { .init_netns = cases[i].init_netns,
+						  .anyone = true };
+		const struct policy policy = { .rules = &rule };
+		const struct caller caller = { .uid = cases[i].uid };
 		struct nsfd_facts facts = { .id = 5, .owner = cases[i].owner };
-		struct verdict v = policy_judge_target(&policy, cases[i].uid, &facts);
+		struct verdict v = policy_judge_target(&policy, &caller, &facts);
 
 		if (v.allow != cases[i].want)
 			fail_msg("target %zu", i);
@@ -207,57 +222,30 @@ static void N1_N2_targets(void **state)
 	assert_int_equal(NSFD_OWNER_OTHER, 0);
 }
 
-static void names_of_parents(void **state)
+static void lists_what_is_allowed(void **state)
 {
-	static const char *const bad[] = { "",        ".",   "..",  "lo",   "all",
-					   "default", "a/b", "a b", "mv%d", "abcdefghijklmnop" };
-	struct policy policy;
+	const struct policy_rule two = rule_of_two(), none = { .next = &two, .name = "none" };
+	const struct policy policy = { .rules = &none };
 
 	(void)state;
-	policy_init(&policy);
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(policy_add_parent(&policy, bad[i]), -EINVAL);
-		assert_false(policy_lists_parent(&policy, bad[i]));
-	}
-	assert_int_equal(policy.n_parents, 0);
-	assert_int_equal(policy_add_parent(&policy, "abcdefghijklmno"), 0);
-	assert_true(policy_lists_parent(&policy, "abcdefghijklmno"));
-	assert_false(policy_lists_parent(&policy, "abcdefghijklmn"));
-	assert_int_equal(policy_add_parent(&policy, "abcdefghijklmno"), -EEXIST);
-	assert_int_equal(policy.n_parents, 1);
-}
-
-static void Q3_number_of_parents(void **state)
-{
-	struct policy policy;
-	char name[IFNAMSIZ];
-
-	(void)state;
-	policy_init(&policy);
-	for (unsigned int i = 0; i < POLICY_PARENTS_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "eth%u", i);
-		assert_int_equal(policy_add_parent(&policy, name), 0);
-	}
-	assert_int_equal(policy_add_parent(&policy, "eth64"), -E2BIG);
-	assert_int_equal(policy_add_parent(&policy, "eth63"), -EEXIST);
-	assert_int_equal(policy.n_parents, 64);
-	assert_true(policy_lists_parent(&policy, "eth63"));
-	assert_false(policy_lists_parent(&policy, "eth64"));
-	assert_int_equal(policy.modes, 7);
+	assert_true(policy_lists_parent(&policy, &alice, "eth0"));
+	assert_true(policy_lists_parent(&policy, &alice, "eth1"));
+	assert_false(policy_lists_parent(&policy, &alice, "eth"));
+	assert_false(policy_lists_parent(&policy, &alice, "eth11"));
+	assert_false(policy_lists_parent(&policy, &alice, ""));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denies_by_default),
+		cmocka_unit_test(first_rule_grants),
 		cmocka_unit_test(Q5_parents_by_name_and_index),
-		cmocka_unit_test(parent_without_an_index),
 		cmocka_unit_test(Q6_modes),
 		cmocka_unit_test(L15_flags),
 		cmocka_unit_test(other_fields_are_free),
 		cmocka_unit_test(N1_N2_targets),
-		cmocka_unit_test(names_of_parents),
-		cmocka_unit_test(Q3_number_of_parents),
+		cmocka_unit_test(lists_what_is_allowed),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
