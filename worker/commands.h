@@ -6,3 +6,6 @@ int cmd_restore(int argc, char *argv[]);
 int cmd_dump(int argc, char *argv[]);
 int cmd_show(int argc, char *argv[]);
 int cmd_check(int argc, char *argv[]);
+int cmd_attach(int argc, char *argv[]);
+int cmd_detach(int argc, char *argv[]);
+int cmd_oci_hook(int argc, char *argv[]);

@@ -85,6 +85,9 @@ int links_release(struct nl_sock *nl, const struct link_release *links, size_t n
 /* Put the @n links back into @group. */
 int links_catch(struct nl_sock *nl, const struct link_release *links, size_t n, uint32_t group);
 
+/* Delete link @ifindex. Returns 0 or the kernel's -errno with its text. */
+int links_delete(struct nl_sock *nl, uint32_t ifindex, char ret_text[NL_TEXT_MAX]);
+
 /* Delete every link of @group at once, which must not be 0. None being there is success. */
 int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT_MAX]);
 

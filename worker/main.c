@@ -17,6 +17,12 @@ static const char usage_text[] =
 	"                            [--skip-kind KIND]... [--json]\n"
 	"       netcr-worker show    -D DIR [--ns-id N] [--json | --dot]\n"
 	"       netcr-worker check   [--broker B] [--json]\n"
+	"       netcr-worker attach  [TARGET] --parent IF [--name NAME] [--mode MODE] [--mac MAC]\n"
+	"                            [--mtu N] [--address CIDR]... [--gateway IP]...\n"
+	"                            [--route 'CIDR [via IP]']... [--no-ipv6] [--broker B] "
+	"[--json]\n"
+	"       netcr-worker detach  [TARGET] [--name NAME] [--json]\n"
+	"       netcr-worker oci-hook [--broker B] [--json]\n"
 	"       netcr-worker --help | --version\n"
 	"\n"
 	"restore  makes the network devices that CRIU's images in DIR describe in the target's\n"
@@ -25,6 +31,9 @@ static const char usage_text[] =
 	"dump     saves the target's network namespace to images in DIR: all of them, or none\n"
 	"show     prints what the images hold\n"
 	"check    says what this kernel and the broker can do\n"
+	"attach   makes a new macvlan in a container that runs, and announces it\n"
+	"detach   takes such a macvlan away\n"
+	"oci-hook attaches what the annotation netcr.macvlan of the container on stdin asks for\n"
 	"\n"
 	"TARGET is --pid PID, or --netns PATH [--userns PATH]; else the namespaces it is in.\n"
 	"\n"
@@ -40,6 +49,15 @@ static const char usage_text[] =
 	"  --skip-kind KIND        leave out links of this kind, with a warning\n"
 	"  --broker fd:N|PATH      the session to use; default: $NETCR_BROKER, or\n"
 	"                          /run/netcr/broker.sock\n"
+	"  --name NAME             of the link to attach or detach; default: eth0\n"
+	"  --parent IF             the interface of the host to attach it to\n"
+	"  --mode MODE             bridge (default), private, vepa, passthru, source\n"
+	"  --mac MAC               an address, stable:ID or keep:FILE; default: a random one\n"
+	"  --mtu N                 default: the parent's\n"
+	"  --address CIDR          an address with its prefix\n"
+	"  --gateway IP            the default route\n"
+	"  --route 'CIDR [via IP]' a route\n"
+	"  --no-ipv6               no IPv6 on this link\n"
 	"  --dry-run               print the steps, and change nothing\n"
 	"  --json                  print one JSON object in place of text\n"
 	"  --dot                   print a graph for Graphviz: ... show --dot | dot -Tsvg\n"
@@ -53,10 +71,9 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char *argv[]);
 } commands[] = {
-	{ "restore", cmd_restore },
-	{ "dump", cmd_dump },
-	{ "show", cmd_show },
-	{ "check", cmd_check },
+	{ "restore", cmd_restore },   { "dump", cmd_dump },     { "show", cmd_show },
+	{ "check", cmd_check },       { "attach", cmd_attach }, { "detach", cmd_detach },
+	{ "oci-hook", cmd_oci_hook },
 };
 
 int main(int argc, char *argv[])

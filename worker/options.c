@@ -23,6 +23,15 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "dot", no_argument, NULL, 'g' },
 	{ "skip-kind", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, 'N' },
+	{ "parent", required_argument, NULL, 'A' },
+	{ "mode", required_argument, NULL, 'A' },
+	{ "mac", required_argument, NULL, 'A' },
+	{ "mtu", required_argument, NULL, 'A' },
+	{ "address", required_argument, NULL, 'A' },
+	{ "gateway", required_argument, NULL, 'A' },
+	{ "route", required_argument, NULL, 'A' },
+	{ "no-ipv6", no_argument, NULL, 'A' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -36,7 +45,8 @@ static unsigned int set_of(int c)
 		{ 'D', OPTION_IMAGES }, { 'p', OPTION_TARGET },    { 'n', OPTION_TARGET },
 		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },     { 'e', OPTION_EXTERNAL },
 		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN },   { 'j', OPTION_JSON },
-		{ 'g', OPTION_DOT },    { 's', OPTION_SKIP_KIND },
+		{ 'g', OPTION_DOT },    { 's', OPTION_SKIP_KIND }, { 'N', OPTION_NAME },
+		{ 'A', OPTION_ATTACH },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
@@ -59,7 +69,8 @@ static int parse_number(const char *what, const char *text, long max, long *ret,
 	return 0;
 }
 
-static int take(int c, struct options *options, struct report *report)
+/* @index is the option's in long_options. */
+static int take(int c, int index, struct options *options, struct report *report)
 {
 	long number;
 	int status = 0;
@@ -97,6 +108,11 @@ static int take(int c, struct options *options, struct report *report)
 	case 'g':
 		options->dot = true;
 		break;
+	case 'N':
+	case 'A':
+		status = attach_spec_set(&options->attach, long_options[index].name,
+					 optarg ? optarg : "yes", report);
+		break;
 	default:
 		break;
 	}
@@ -123,11 +139,11 @@ static int check_whole(const struct options *options, unsigned int takes, struct
 static int parse_all(int argc, char *argv[], unsigned int takes, struct options *ret,
 		     struct report *report)
 {
-	int c;
+	int c, index = 0;
 
 	opterr = 0;
 	optind = 0; /* and not 1: forget where an earlier call was, within a word */
-	while ((c = getopt_long(argc, argv, "+:D:", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:D:", long_options, &index)) != -1) {
 		int status;
 
 		if (c == ':')
@@ -137,7 +153,7 @@ static int parse_all(int argc, char *argv[], unsigned int takes, struct options 
 			return report_fail(report, EXIT_USAGE_,
 					   "%s: unknown option %s; see netcr-worker --help",
 					   report->command, argv[optind - 1]);
-		status = take(c, ret, report);
+		status = take(c, index, ret, report);
 		if (status)
 			return status;
 	}
@@ -154,6 +170,7 @@ int options_parse(int argc, char *argv[], unsigned int takes, struct options *re
 	int status;
 
 	*ret = (struct options){ .externals.of_dump = takes & OPTION_SKIP_KIND };
+	attach_spec_init(&ret->attach);
 	for (int i = 1; i < argc && takes & OPTION_JSON; i++)
 		ret->json |= strcmp(argv[i], "--json") == 0;
 	status = report_init(report, argv[0], ret->json);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/attach_spec.h"
 #include "worker/externals.h"
 #include "worker/skip_kinds.h"
 #include "worker/target.h"
@@ -18,6 +19,7 @@ struct options {
 	const char *broker;         /* NULL: not given */
 	bool dry_run, json, dot;
 	struct skip_kinds skip;
+	struct attach_spec attach;
 };
 
 /* Which options a command takes. */
@@ -31,6 +33,8 @@ enum option_set {
 	OPTION_JSON = 1 << 6,
 	OPTION_DOT = 1 << 7,
 	OPTION_SKIP_KIND = 1 << 8,
+	OPTION_ATTACH = 1 << 12, /* the keys of attach_spec_set() but for name */
+	OPTION_NAME = 1 << 13,   /* of a link, into attach.name */
 };
 
 /* @argv[0] is the command. Whether --json is there is found out first, so that errors of the
