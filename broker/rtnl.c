@@ -1,9 +1,10 @@
 /*
  * Three requests: find a parent, make a macvlan, give an nsid. seccomp cannot see what is sent
- * over netlink, so that these are the only three is a matter of this file being short.
+ * over netlink, so that these, and those of rtnl_count.c, are the only ones is a matter of both
+ * being short.
  *
  * May: RTM_GETLINK and RTM_NEWLINK on the broker's own socket; RTM_NEWNSID and RTM_GETNSID on
- * the target's. Must not: send a byte that a worker wrote.
+ * the target's, too. Must not: send a byte that a worker wrote.
  */
 #include "broker/rtnl.h"
 
@@ -16,21 +17,8 @@
 #include <linux/rtnetlink.h>
 
 #include "broker/policy.h"
+#include "broker/rtnl_request.h"
 #include "common/link_msg.h"
-
-union request {
-	struct nlmsghdr nlh;
-	uint8_t buf[256];
-};
-
-static void *request_init(union request *req, uint16_t type, uint16_t flags, size_t extra)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(req->buf);
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	return mnl_nlmsg_put_extra_header(nlh, extra);
-}
 
 /* One link, as far as a parent is concerned. */
 struct link_answer {
@@ -93,13 +81,13 @@ static int read_link(const struct nlmsghdr *nlh, void *data)
 /* By @name, or by @ifindex where it is NULL. A link that is not there is an answer. */
 static int get_link(struct nl_sock *nl, const char *name, uint32_t ifindex, struct link_answer *ret)
 {
-	union request req;
+	union rtnl_request req;
 	char text[NL_TEXT_MAX];
 	struct ifinfomsg *ifi;
 	int r;
 
 	*ret = (struct link_answer){ 0 };
-	ifi = request_init(&req, RTM_GETLINK, NLM_F_ACK, sizeof(*ifi));
+	ifi = rtnl_request_init(&req, RTM_GETLINK, NLM_F_ACK, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = (int)ifindex;
 	if (name)
@@ -164,31 +152,44 @@ static int read_nsid(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
-int rtnl_nsid_alloc(struct nl_sock *target, int netns_fd, int32_t wanted, int32_t *ret_nsid,
+int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid)
+{
+	char text[NL_TEXT_MAX];
+	union rtnl_request req;
+	int32_t nsid = NETNSA_NSID_NOT_ASSIGNED;
+	int r;
+
+	(void)rtnl_request_init(&req, RTM_GETNSID, NLM_F_ACK, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(&req.nlh, NETNSA_FD, (uint32_t)netns_fd);
+	r = nl_talk(nl, &req.nlh, read_nsid, &nsid, text);
+	if (r < 0)
+		return r;
+	if (nsid == NETNSA_NSID_NOT_ASSIGNED)
+		return -ENOENT;
+	*ret_nsid = nsid;
+	return 0;
+}
+
+int rtnl_nsid_alloc(struct nl_sock *nl, int netns_fd, int32_t wanted, int32_t *ret_nsid,
 		    char ret_text[NL_TEXT_MAX])
 {
-	char get_text[NL_TEXT_MAX];
-	union request req;
-	int32_t nsid = NETNSA_NSID_NOT_ASSIGNED;
+	union rtnl_request req;
+	int32_t nsid;
 	int r, alloc;
 
-	(void)request_init(&req, RTM_NEWNSID, NLM_F_ACK, sizeof(struct rtgenmsg));
+	(void)rtnl_request_init(&req, RTM_NEWNSID, NLM_F_ACK, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(&req.nlh, NETNSA_FD, (uint32_t)netns_fd);
 	mnl_attr_put_u32(&req.nlh, NETNSA_NSID, (uint32_t)wanted);
-	alloc = nl_talk(target, &req.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
+	alloc = nl_talk(nl, &req.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
 	if (alloc < 0 && alloc != -EEXIST)
 		return alloc;
 
 	/* EEXIST is said of an id that is another's and of an id that is ours already, the
 	 * wanted one or not; and of -1 the ack does not say what it became. */
-	(void)request_init(&req, RTM_GETNSID, NLM_F_ACK, sizeof(struct rtgenmsg));
-	mnl_attr_put_u32(&req.nlh, NETNSA_FD, (uint32_t)netns_fd);
-	r = nl_talk(target, &req.nlh, read_nsid, &nsid, get_text);
-	if (r < 0)
+	r = rtnl_nsid_find(nl, netns_fd, &nsid);
+	if (r < 0 && r != -ENOENT)
 		return r;
-	if (nsid == NETNSA_NSID_NOT_ASSIGNED)
-		return alloc < 0 ? alloc : -EIO;
-	if (wanted >= 0 && nsid != wanted)
+	if (r == -ENOENT || (wanted >= 0 && nsid != wanted))
 		return alloc < 0 ? alloc : -EIO;
 	ret_text[0] = '\0';
 	*ret_nsid = nsid;

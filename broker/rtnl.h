@@ -1,4 +1,4 @@
-/* The only file of the broker that writes to a netlink socket. */
+/* With rtnl_count.c, the only file of the broker that writes to a netlink socket. */
 #pragma once
 
 #include <stdint.h>
@@ -17,8 +17,12 @@ int rtnl_parent_find(struct nl_sock *nl, const char *name, struct parent_facts *
 int rtnl_link_create(struct nl_sock *nl, const struct link_spec *spec, uint32_t parent,
 		     int netns_fd, char ret_text[NL_TEXT_MAX]);
 
-/* Over a socket of the target: give the netns behind @netns_fd (borrowed) the id @wanted there,
- * or any for -1, and tell which it has now. An id that it had before is kept, and is an error
- * (-EEXIST) only if another was wanted. Returns 0 or -errno, with a text for people. */
-int rtnl_nsid_alloc(struct nl_sock *target, int netns_fd, int32_t wanted, int32_t *ret_nsid,
+/* Give the netns behind @netns_fd (borrowed) the id @wanted in the netns of @nl, which may be a
+ * socket of the target, or any for -1, and tell which it has now. An id that it had before is
+ * kept, and is an error (-EEXIST) only if another was wanted. Returns 0 or -errno, with a text for
+ * people. */
+int rtnl_nsid_alloc(struct nl_sock *nl, int netns_fd, int32_t wanted, int32_t *ret_nsid,
 		    char ret_text[NL_TEXT_MAX]);
+
+/* Which id it has there. Returns 0, -ENOENT if it has none, or -errno. */
+int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid);

@@ -1,5 +1,5 @@
 /*
- * The broker's three requests, against the real kernel: a 'host' netns with a parent, and a
+ * The broker's requests, against the real kernel: a 'host' netns with a parent, and a
  * target beside it. Each in a child.
  */
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "broker/policy.h"
 #include "broker/rtnl.h"
+#include "broker/rtnl_count.h"
 #include "common/link_msg.h"
 #include "tests/lib/rawmsg.h"
 #include "tests/lib/spec.h"
@@ -229,6 +230,167 @@ static int give_any_nsid(void *arg)
 	return CHILD_OK;
 }
 
+/* --- counting --- */
+
+#define WANTED (RTNL_TARGET_NSID_FIRST + 7)
+
+/* What the broker sees of the target and its own netns: their ids here. */
+static int32_t target_nsid, self_nsid;
+
+static int prepare_count(void)
+{
+	int r = prepare();
+
+	if (r != CHILD_OK)
+		return r;
+	CHECK(rtnl_target_nsid(&host, target_netns, WANTED, &target_nsid) == 0);
+	CHECK(rtnl_nsid_alloc(&host, host_netns, -1, &self_nsid, text) == 0);
+	return CHILD_OK;
+}
+
+static int make_named(const char *name, uint32_t on, int netns_fd)
+{
+	struct link_spec spec = spec_minimal();
+
+	(void)memcpy(spec.name, name, strlen(name) + 1);
+	return rtnl_link_create(&host, &spec, on, netns_fd, text);
+}
+
+static struct rtnl_uses uses_of(uint32_t ifindex, int32_t nsid)
+{
+	return (struct rtnl_uses){ .n = 1, .use = { { .ifindex = ifindex, .nsid = nsid } } };
+}
+
+static int count_macvlans(void *arg)
+{
+	struct rtnl_uses uses;
+	int r = prepare_count();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	uses = uses_of(parent, self_nsid);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 0 && uses.use[0].in_last == 0 && uses.use[0].in_total == 0);
+	CHECK(make_named("a", parent, target_netns) == 0);
+	CHECK(make_named("b", parent, target_netns) == 0);
+	/* One here, and one whose parent is in the target, are none of the target's. */
+	CHECK(make_named("c", parent, -1) == 0);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 2 && uses.use[0].in_last == 2 && uses.use[0].in_total == 2);
+	/* The total is that over several targets; the same one twice will do. */
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 2 && uses.use[0].in_last == 2 && uses.use[0].in_total == 4);
+	/* Another parent; and the index of this one in another netns. */
+	uses = uses_of(parent + 1, self_nsid);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 2 && uses.use[0].in_total == 0);
+	uses = uses_of(parent, self_nsid + 1);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 2 && uses.use[0].in_total == 0);
+	return CHILD_OK;
+}
+
+/* More than one datagram of them. */
+static int count_many(void *arg)
+{
+	struct rtnl_uses uses;
+	char name[IFNAMSIZ] = "m00";
+	int r = prepare_count();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	for (int i = 0; i < 100; i++) {
+		name[1] = (char)('0' + i / 10);
+		name[2] = (char)('0' + i % 10);
+		CHECK(make_named(name, parent, target_netns) == 0);
+	}
+	uses = uses_of(parent, self_nsid);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 100 && uses.use[0].in_total == 100);
+	return CHILD_OK;
+}
+
+static int give_target_nsids(void *arg)
+{
+	int32_t nsid = -99;
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(rtnl_has_targets(&host) == 0);
+	CHECK(rtnl_nsid_is_alive(&host, WANTED) == 0);
+	CHECK(rtnl_nsid_find(&host, target_netns, &nsid) == -ENOENT && nsid == -99);
+	/* The wanted one is another's, and so is the next. */
+	CHECK(rtnl_nsid_alloc(&host, host_netns, WANTED, &nsid, text) == 0);
+	CHECK(rtnl_target_nsid(&host, target_netns, WANTED, &nsid) == 0);
+	CHECK(nsid == WANTED + 1);
+	CHECK(rtnl_nsid_is_alive(&host, WANTED) == 1 && rtnl_nsid_is_alive(&host, nsid) == 1);
+	CHECK(rtnl_has_targets(&host) == 1);
+	/* It has one, so that is it, whatever is wanted. */
+	CHECK(rtnl_target_nsid(&host, target_netns, WANTED + 5, &nsid) == 0);
+	CHECK(nsid == WANTED + 1);
+	CHECK(rtnl_target_nsid(&host, host.fd, WANTED, &nsid) == -EINVAL);
+	return CHILD_OK;
+}
+
+static int give_target_nsids_at_the_end(void *arg)
+{
+	int32_t nsid = -99;
+	int r = prepare();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	/* One that the kernel gave is no sign that there was a ledger. */
+	CHECK(rtnl_nsid_alloc(&host, host_netns, -1, &nsid, text) == 0);
+	CHECK(rtnl_has_targets(&host) == 0);
+	CHECK(rtnl_nsid_alloc(&target, target_netns, INT32_MAX, &nsid, text) == 0);
+	CHECK(rtnl_target_nsid(&target, host_netns, INT32_MAX, &nsid) == 0);
+	CHECK(nsid == RTNL_TARGET_NSID_FIRST);
+	return CHILD_OK;
+}
+
+static int count_what_is_gone(void *arg)
+{
+	struct rtnl_uses uses;
+	int r = prepare_count();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(make_named("a", parent, target_netns) == 0);
+	uses = uses_of(parent, self_nsid);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 1 && uses.use[0].in_total == 1);
+	fd_closep(&target_netns);
+	fd_closep(&target.fd);
+	for (int i = 0; i < 1000 && rtnl_nsid_is_alive(&host, target_nsid) != 0; i++)
+		(void)usleep(10000);
+	CHECK(rtnl_count(&host, target_nsid, &uses) == 0);
+	CHECK(uses.outside == 0 && uses.use[0].in_last == 0 && uses.use[0].in_total == 1);
+	return CHILD_OK;
+}
+
+/* An error is no zero. */
+static int count_with_a_bad_socket(void *arg)
+{
+	struct rtnl_uses uses;
+	struct nl_sock bad = { .fd = -1, .buf = buf.bytes };
+	int r = prepare_count();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	uses = uses_of(parent, self_nsid);
+	CHECK(rtnl_count(&bad, target_nsid, &uses) == -EBADF);
+	CHECK(rtnl_nsid_is_alive(&bad, target_nsid) == -EBADF);
+	CHECK(rtnl_has_targets(&bad) == -EBADF);
+	return CHILD_OK;
+}
+
 #define IN_CHILD(name, fn)                 \
 	static void name(void **state)     \
 	{                                  \
@@ -241,6 +403,12 @@ IN_CHILD(links_are_made_in_the_target, create_links)
 IN_CHILD(L3_what_exists_is_left_alone, leave_alone_what_exists)
 IN_CHILD(Q9_nsids, give_nsids)
 IN_CHILD(Q9_any_nsid, give_any_nsid)
+IN_CHILD(macvlans_are_counted, count_macvlans)
+IN_CHILD(many_macvlans_are_counted, count_many)
+IN_CHILD(ids_of_targets, give_target_nsids)
+IN_CHILD(ids_of_targets_wrap_around, give_target_nsids_at_the_end)
+IN_CHILD(what_is_gone_has_none, count_what_is_gone)
+IN_CHILD(an_error_is_no_zero, count_with_a_bad_socket)
 
 int main(void)
 {
@@ -250,6 +418,12 @@ int main(void)
 		cmocka_unit_test(L3_what_exists_is_left_alone),
 		cmocka_unit_test(Q9_nsids),
 		cmocka_unit_test(Q9_any_nsid),
+		cmocka_unit_test(macvlans_are_counted),
+		cmocka_unit_test(many_macvlans_are_counted),
+		cmocka_unit_test(ids_of_targets),
+		cmocka_unit_test(ids_of_targets_wrap_around),
+		cmocka_unit_test(what_is_gone_has_none),
+		cmocka_unit_test(an_error_is_no_zero),
 	};
 
 	return cmocka_run_group_tests_name("rtnl", tests, NULL, NULL);
