@@ -17,6 +17,7 @@
 #include "worker/commands.h"
 #include "worker/confine.h"
 #include "worker/dump.h"
+#include "worker/dump_raw.h"
 #include "worker/image.h"
 #include "worker/image_write.h"
 #include "worker/link_kind.h"

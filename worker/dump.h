@@ -103,12 +103,6 @@ int dump_netns(struct dump *d, Img__Netns *ret);
 int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const char *dir,
 		 Img__Sysctl ***ret, size_t *ret_n);
 
-/* The files in iproute2's formats, whole: what `ip addr save`, `ip route save`, `ip -6 route save`
- * and `ip rule save` write. dump_route() adds the routes of other tables behind those of main. */
-int dump_addr(struct dump *d, struct image_out *ret);
-int dump_route(struct dump *d, uint8_t family, struct image_out *ret);
-int dump_rule(struct dump *d, struct image_out *ret);
-
 /* The rules of @part as its tool prints them. That the tool is missing is an error, unless the kernel
  * says that there are no tables. dump_rules_open() is due before the worker confines itself. */
 int dump_rules_open(struct dump *d);

@@ -3,8 +3,11 @@
  * `ip route restore` and `ip rule restore` read. A magic number, and the kernel's messages as they
  * are. The requests are those that iproute2 6.1 sends (seen by strace), so the bytes are the same.
  *
- * May: rtnetlink over the socket it is given. Must not: change a message (but see dump_msgs.h).
+ * May: rtnetlink over the socket it is given. Must not: change a message (but see dump_msgs.h and
+ * dump_nexthop.c).
  */
+#include "worker/dump_raw.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -76,7 +79,6 @@ int dump_addr(struct dump *d, struct image_out *ret)
 struct route_filter {
 	const struct dump *d;
 	bool main; /* only of this table; else of all others that are not the kernel's own */
-	size_t objects;
 };
 
 static uint32_t table_of(const struct nlmsghdr *nlh)
@@ -112,11 +114,10 @@ static bool has_skipped_way(const struct dump *d, const struct nlattr *ways)
 
 static bool keep_route(const struct nlmsghdr *nlh, void *data)
 {
-	struct route_filter *f = data;
+	const struct route_filter *f = data;
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	const uint32_t table = table_of(nlh);
 	const struct nlattr *attr;
-	bool by_object = false;
 
 	if (rtm->rtm_flags & RTM_F_CLONED)
 		return false;
@@ -129,9 +130,7 @@ static bool keep_route(const struct nlmsghdr *nlh, void *data)
 			return false;
 		if (type == RTA_MULTIPATH && has_skipped_way(f->d, attr))
 			return false;
-		by_object |= type == RTA_NH_ID;
 	}
-	f->objects += by_object;
 	return true;
 }
 
@@ -166,13 +165,10 @@ int dump_route(struct dump *d, uint8_t family, struct image_out *ret)
 	if (!status)
 		status = get_routes(d, family, &of_others, &msgs);
 	if (!status)
+		status = dump_nexthops(d, &msgs);
+	if (!status)
 		status = write_file(d, IMAGE_MAGIC_ROUTE, &msgs, ret);
 	dump_msgs_fini(&msgs);
-	if (!status && of_main.objects + of_others.objects > 0)
-		report_warn(d->report,
-			    "%zu routes go by nexthop objects, which the images cannot hold: these "
-			    "routes may not be restored",
-			    of_main.objects + of_others.objects);
 	return status;
 }
 

@@ -30,7 +30,6 @@ enum {
 	TICKS = 100,    /* a second, of USER_HZ */
 };
 
-static const char no_objects[] = "nexthop objects are not in the images";
 static const char no_tunnels[] = "this version makes no lightweight tunnels";
 static const char no_mpls[] = "it is for MPLS";
 
@@ -59,7 +58,7 @@ static const struct raw_attr attrs[ATTRS] = {
 	[RTA_PAD]           = { "padding", RAW_IGNORED, 0, NULL },
 	[RTA_UID]           = { "uid", RAW_IGNORED, 0, NULL },
 	[RTA_TTL_PROPAGATE] = { "TTL propagation", RAW_REFUSED, 0, no_mpls },
-	[RTA_NH_ID]         = { "nexthop object", RAW_REFUSED, 0, no_objects },
+	[RTA_NH_ID]         = { "nexthop object", RAW_U32, 0, NULL },
 };
 /* clang-format on */
 static const struct raw_table table = { attrs, ATTRS };
@@ -110,6 +109,31 @@ static int check_route(const struct rtmsg *rtm, const struct nlattr *tb[],
 		return EXIT_IMAGE;
 	if (tb[RTA_MULTIPATH] && (tb[RTA_GATEWAY] || tb[RTA_VIA] || tb[RTA_OIF]))
 		return raw_fail(at, "it has both nexthops and a link or gateway of its own");
+	return 0;
+}
+
+/* Images have no nexthop objects, but routes that say their ids and where these lead: such a one is
+ * an ordinary route. One of the target goes by the object and by nothing else, as the kernel wants
+ * it said. */
+static int settle_nexthop(const struct rtmsg *rtm, const struct nlattr *tb[],
+			  const struct route_source *source, const struct raw_at *at)
+{
+	if (!tb[RTA_NH_ID])
+		return 0;
+	if (source->of_kernel) {
+		tb[RTA_OIF] = tb[RTA_GATEWAY] = tb[RTA_VIA] = tb[RTA_MULTIPATH] = NULL;
+		return 0;
+	}
+	if (rtm->rtm_type != RTN_BLACKHOLE && !tb[RTA_OIF] && !tb[RTA_GATEWAY] && !tb[RTA_VIA] &&
+	    !tb[RTA_MULTIPATH])
+		return raw_fail(at,
+				"it goes by nexthop object %u, and nexthop objects are not in the "
+				"images, nor is where it leads",
+				mnl_attr_get_u32(tb[RTA_NH_ID]));
+	/* The object's lo: no IPv4 route that leads nowhere may name a link (fib_create_info()). */
+	if (rtm->rtm_type == RTN_BLACKHOLE && rtm->rtm_family == AF_INET)
+		tb[RTA_OIF] = NULL;
+	tb[RTA_NH_ID] = NULL;
 	return 0;
 }
 
@@ -178,7 +202,8 @@ static int put_route(struct nlmsghdr *nlh, const struct rtmsg *from, const struc
 
 	*rtm = *from;
 	rtm->rtm_table = RT_TABLE_UNSPEC;
-	rtm->rtm_flags &= (unsigned int)RTNH_F_ONLINK;
+	/* By an object, the flag is the object's. */
+	rtm->rtm_flags &= tb[RTA_NH_ID] ? 0 : (unsigned int)RTNH_F_ONLINK;
 	mnl_attr_put_u32(nlh, RTA_TABLE, tb[RTA_TABLE] ? u32_of(tb[RTA_TABLE]) : from->rtm_table);
 	if (!tb[RTA_PRIORITY] && from->rtm_family == AF_INET6)
 		metric = METRIC6;
@@ -217,7 +242,7 @@ int route_decode(const struct nlmsghdr *nlh, const struct route_source *source,
 				rtm.rtm_family);
 	if (raw_attrs(payload + sizeof(rtm), len - sizeof(rtm), &table, rtm.rtm_family,
 		      source->of_kernel, at, tb) ||
-	    check_route(&rtm, tb, source, at))
+	    check_route(&rtm, tb, source, at) || settle_nexthop(&rtm, tb, source, at))
 		return EXIT_IMAGE;
 	if (rtm.rtm_flags & RTM_F_CLONED || expiry_of(&rtm, tb) < 0)
 		return 0;

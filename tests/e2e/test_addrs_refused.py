@@ -149,12 +149,20 @@ def test_bits_behind_the_prefix(refused):
 
 
 @pytest.mark.parametrize("kind, payload, word", [
-    (30, struct.pack("=I", 5), "nexthop objects are not in the images"),
     (22, attr(1, struct.pack("=I", 5)), "lightweight tunnels"),
     (21, struct.pack("=H", 1), "lightweight tunnels"),
     (19, struct.pack("=I", 5), "MPLS")])
 def test_what_cannot_be_restored(refused, kind, payload, word):
     refused("route", [saved.route(WHERE, 16, oif=saved.INDEX, more=attr(kind, payload))], word)
+
+
+@pytest.mark.parametrize("name, where", [("route", WHERE),
+                                         ("route6", ipaddress.ip_address("2001:db8:7::"))])
+def test_nexthop_object_alone(refused, name, where):
+    """The kernel told no gateway and no link beside it."""
+    refused(name, [saved.route(where, 16 if name == "route" else 48,
+                               more=attr(30, struct.pack("=I", 5)))],
+            "nexthop object 5, and nexthop objects are not in the images")
 
 
 def test_goto_nowhere(refused):

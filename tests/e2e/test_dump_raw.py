@@ -1,4 +1,6 @@
 """ifaddr, route, route6 and rule images beside what Debian's ip writes of the same namespace."""
+import ipaddress
+import os
 import struct
 import time
 
@@ -166,14 +168,83 @@ def test_rules_of_ipv6_are_named(worker, user1, container):
         assert_like_ip(box, path)
 
 
-def test_nexthop_objects_are_named(worker, user1, container):
+OBJECTS = ["nexthop add id 1 via 10.0.0.1 dev mv0", "nexthop add id 2 via 10.0.0.9 dev mv0",
+           "nexthop add id 3 group 1,3/2", "nexthop add id 4 blackhole",
+           "nexthop add id 5 dev mv0", "nexthop add id 6 via 2001:db8::1 dev mv0",
+           "nexthop add id 7 via 2001:db8::9 dev mv0", "nexthop add id 8 group 6/7,5",
+           "nexthop add id 9 via 192.0.2.1 dev mv0 onlink",
+           "-6 nexthop add id 10 blackhole", "-6 nexthop add id 11 dev mv0"]
+# Each by an object, and as an ordinary one.
+BY_OBJECT = [("172.16.1.0/24 nhid 1 metric 5", "172.16.1.0/24 via 10.0.0.1 metric 5"),
+             ("172.16.3.0/24 nhid 3",
+              "172.16.3.0/24 nexthop via 10.0.0.1 weight 3 nexthop via 10.0.0.9"),
+             ("blackhole 172.16.4.0/24", "blackhole 172.16.4.0/24"),
+             ("172.16.5.0/24 nhid 5", "172.16.5.0/24 dev mv0 scope global"),
+             ("172.16.6.0/24 nhid 6", "172.16.6.0/24 via inet6 2001:db8::1 dev mv0"),
+             ("172.16.9.0/24 nhid 9 table 77", "172.16.9.0/24 via 192.0.2.1 dev mv0 onlink "
+              "table 77"),
+             ("172.16.10.0/24 nhid 4", "blackhole 172.16.10.0/24"),
+             ("-6 2001:db8:6::/48 nhid 6", "-6 2001:db8:6::/48 via 2001:db8::1"),
+             ("-6 2001:db8:8::/48 nhid 8", "-6 2001:db8:8::/48 nexthop via 2001:db8::1 "
+              "nexthop via 2001:db8::9 weight 5"),
+             ("-6 2001:db8:a::/48 nhid 10", "-6 blackhole 2001:db8:a::/48"),
+             ("-6 2001:db8:b::/48 nhid 11", "-6 2001:db8:b::/48 dev mv0")]
+
+
+def add_routes(box, routes):
+    for route in routes:
+        words = route.split()
+        family = ["-6"] * (words[0] == "-6")
+        box.ip(*family, "route", "add", *words[len(family):])
+
+
+def add_objects(box):
+    for line in OBJECTS:
+        box.ip(*line.split())
+    add_routes(box, [by_object for by_object, _ in BY_OBJECT])
+
+
+def added_routes(path):
+    """The messages of both files that are about destinations of BY_OBJECT, sorted."""
+    wanted = {ipaddress.ip_network(next(w for w in ordinary.split() if "/" in w)).network_address
+              .packed for _, ordinary in BY_OBJECT}
+    return sorted(repr(m) for name in ("route-10.img", "route6-10.img")
+                  for m in comparable(images.read(path, name))[1]
+                  if wanted & {value for kind, value in m[2][0] if kind == 1})
+
+
+def test_routes_by_nexthop_objects_become_ordinary_ones(worker, user1, container):
+    """Byte by byte what the kernel tells of ordinary routes to the same places."""
+    one, other = container(user1), container(user1)
+    for box in (one, other):
+        fill(box)
+    add_objects(one)
+    add_routes(other, [ordinary for _, ordinary in BY_OBJECT])
+    with images.directory(user1) as path, images.directory(user1) as ordinary:
+        done = skip_veth(worker, one, path, user=user1)
+        for n in (6, 4):  # of IPv4, where one is ordinary, and of IPv6
+            assert f"{n} routes go by nexthop objects, which the images cannot hold: they are " \
+                "saved as ordinary routes" in done.stderr
+        done = skip_veth(worker, other, ordinary, user=user1)
+        assert "nexthop object" not in done.stderr
+        assert len(added_routes(path)) == len(BY_OBJECT)
+        assert added_routes(path) == added_routes(ordinary)
+
+
+def test_route_by_an_object_alone_is_an_error(worker, user1, container):
+    """Where the kernel is told not to say where the object leads."""
     box = container(user1)
     fill(box)
-    box.batch("nexthop add id 7 via 10.0.0.1 dev mv0", "route add 172.16.0.0/12 nhid 7")
+    box.batch("nexthop add id 7 via 10.0.0.1 dev mv0", "route add 172.16.0.0/12 nhid 7",
+              "nexthop add id 8 blackhole", "route add 172.32.0.0/12 nhid 8")
+    box.run("sysctl", "-qw", "net.ipv4.nexthop_compat_mode=0")
     with images.directory(user1) as path:
-        done = skip_veth(worker, box, path, user=user1)
-        assert "1 routes go by nexthop objects" in done.stderr
-        assert_like_ip(box, path)
+        done = skip_veth(worker, box, path, user=user1, check=False)
+        assert done.returncode == 65
+        assert "route 172.16.0.0/12 goes by nexthop object 7" in done.stderr
+        assert "nexthop_compat_mode" in done.stderr
+        assert "172.32" not in done.stderr  # leads nowhere, and that is told
+        assert os.listdir(path) == []
 
 
 def test_what_goes_by_a_link_that_is_left_out(worker, user1, container):

@@ -1,5 +1,6 @@
 """Routes of the images in the target, as ip(8) tells them."""
 import ipaddress
+import json
 import time
 
 import pytest
@@ -79,6 +80,39 @@ def test_all_tables(put_back, container, user1, source, base, place):
          "table 100000", "route add default via 2001:db8:1::fe table 100",
          "route add blackhole default table 101 metric 9",
          route=("route", "save", "table", "all"), route6=None)
+
+
+def test_by_nexthop_objects(put_back, container, user1, source, base, place):
+    """In images that CRIU wrote: the kernel tells the object's id beside what it resolves to."""
+    by_object = ["nexthop add id 1 via 10.1.0.254 dev mv1", "nexthop add id 2 via 10.1.0.253 dev mv1",
+                 "nexthop add id 3 group 1,3/2", "nexthop add id 4 blackhole",
+                 "nexthop add id 5 dev mv1", "nexthop add id 6 via 2001:db8:1::fe dev mv1",
+                 "nexthop add id 7 via 192.0.2.1 dev mv1 onlink",
+                 "route add 10.2.0.0/16 nhid 1", "route add 10.3.0.0/16 nhid 3",
+                 "route add 10.4.0.0/16 nhid 4", "route add 10.5.0.0/16 nhid 5",
+                 "route add 10.6.0.0/16 nhid 6", "route add 10.7.0.0/16 nhid 7"]
+    by_object6 = ["-6 nexthop add id 10 blackhole", "-6 nexthop add id 11 dev mv1",
+                  "-6 route add 2001:db8:2::/48 nhid 6", "-6 route add 2001:db8:3::/48 nhid 10",
+                  "-6 route add 2001:db8:4::/48 nhid 11"]
+    saved.batch(source, *ADDRESSES)
+    saved.settle(source)
+    saved.batch(source, *by_object, *by_object6)
+    images = saved.images(f"{place}/images", base, source)
+    box = container(user1)
+    put_back(images, box)
+    assert box.ip("nexthop") == ""
+    has = [json.loads(route) for route in saved.routes(box)]
+    found = {r["dst"]: r for r in has if "dst" in r and r["dst"].endswith(("/16", "/48"))}
+    assert found["10.2.0.0/16"]["gateway"] == "10.1.0.254"
+    assert [(h["gateway"], h["weight"]) for h in found["10.3.0.0/16"]["nexthops"]] == [
+        ("10.1.0.254", 3), ("10.1.0.253", 1)]
+    assert found["10.4.0.0/16"]["type"] == "blackhole"
+    assert found["10.5.0.0/16"]["dev"] == "mv1" and "gateway" not in found["10.5.0.0/16"]
+    assert found["10.6.0.0/16"]["via"]["host"] == "2001:db8:1::fe"
+    assert "onlink" in found["10.7.0.0/16"]["flags"]
+    assert found["2001:db8:2::/48"]["gateway"] == "2001:db8:1::fe"
+    assert found["2001:db8:3::/48"]["type"] == "blackhole"
+    assert found["2001:db8:4::/48"]["dev"] == "mv1"
 
 
 @pytest.mark.parametrize("family", ["-4", "-6"])

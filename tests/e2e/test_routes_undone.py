@@ -30,7 +30,9 @@ def prepare(box):
                 "route add 10.97.0.0/16 dev lo metric 5", "route add unreachable default table 9",
                 "-6 route add blackhole 2001:db8:98::/48", "rule add priority 7 lookup 8",
                 "rule add priority 7 from 10.0.0.0/8 lookup 9", "rule del priority 32767",
-                "-6 rule add priority 9 lookup 8")
+                "-6 rule add priority 9 lookup 8", "nexthop add id 70 blackhole",
+                "nexthop add id 71 dev lo", "route add 10.95.0.0/16 nhid 70",
+                "route add 10.94.0.0/16 nhid 71")
 
 
 def full(source):

@@ -364,7 +364,7 @@ static void refused(void **state)
 	rawfile_refuse(&f, decode, "gateway of family 10");
 	begin(&f, AF_INET);
 	rawfile_u32(&f, RTA_NH_ID, 5);
-	rawfile_refuse(&f, decode, "nexthop objects are not in the images");
+	rawfile_refuse(&f, decode, "nexthop object 5, and nexthop objects are not in the images");
 	begin(&f, AF_INET);
 	rawfile_attr(&f, RTA_ENCAP, NULL, 0);
 	rawfile_refuse(&f, decode, "lightweight tunnels");
@@ -375,6 +375,56 @@ static void refused(void **state)
 	begin(&f, AF_INET);
 	f.bytes[sizeof(struct nlmsghdr) + offsetof(struct rtmsg, rtm_type)] = RTN_MAX + 1;
 	rawfile_refuse(&f, decode, "type 12, which is none");
+}
+
+/* The kernel tells the id of an object and what it resolves to: the images have the latter. */
+static void nexthop_object(void **state)
+{
+	static struct rawfile plain, f;
+	struct msg_list one, other;
+	size_t blackhole;
+
+	(void)state;
+	multipath4(&plain);
+	multipath4(&f);
+	rawfile_u32(&f, RTA_NH_ID, 5);
+	one = list_of(&plain);
+	other = list_of(&f);
+	assert_int_equal(msg_compare(&one, 0, &other, 0), 0);
+	assert_null(find(&other, 0, RTA_NH_ID));
+	msg_list_fini(&one);
+	msg_list_fini(&other);
+
+	/* Leads nowhere, by the object's lo. */
+	begin(&f, AF_INET);
+	blackhole = sizeof(struct nlmsghdr) + offsetof(struct rtmsg, rtm_type);
+	f.bytes[blackhole] = RTN_BLACKHOLE;
+	rawfile_u32(&f, RTA_OIF, 42);
+	rawfile_u32(&f, RTA_NH_ID, 5);
+	other = list_of(&f);
+	assert_null(find(&other, 0, RTA_OIF));
+	msg_list_fini(&other);
+}
+
+/* A route of the target stays one by its object: nothing else brings it back. */
+static void nexthop_object_of_the_target(void **state)
+{
+	const struct route_source source = { .of_kernel = true };
+	static struct rawfile f;
+	struct msg_list list = { 0 };
+	struct image_raw raw;
+
+	(void)state;
+	full4(&f);
+	rawfile_u32(&f, RTA_NH_ID, 5);
+	rawfile_take(&f, &raw);
+	assert_int_equal(route_list_decode(&raw, &source, NULL, &list), 0);
+	image_raw_fini(&raw);
+	assert_int_equal(list.n, 1);
+	assert_int_equal(mnl_attr_get_u32(find(&list, 0, RTA_NH_ID)), 5);
+	assert_null(find(&list, 0, RTA_GATEWAY));
+	assert_null(find(&list, 0, RTA_OIF));
+	msg_list_fini(&list);
 }
 
 static void nexthop_lengths(void **state)
@@ -426,6 +476,8 @@ int main(void)
 		cmocka_unit_test(lengths_of_attributes),
 		cmocka_unit_test(metrics),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(nexthop_object),
+		cmocka_unit_test(nexthop_object_of_the_target),
 		cmocka_unit_test(nexthop_lengths),
 		cmocka_unit_test(automatic),
 	};
