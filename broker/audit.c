@@ -1,69 +1,145 @@
 /*
- * Audit lines: key=value, keys and constants of ours, numbers, and values that passed decoding
- * with every byte escaped that could be taken for something else.
+ * What an audit line says: the table of fields, and the kinds of lines. How it is spelled is in
+ * audit_spell.c, where it goes in audit_out.c.
  *
- * A line that cannot be written (closed or full stderr) does not end the session; the next one
- * says how many were lost.
+ * Constants of ours, numbers, and values that passed decoding. A line that tells of a device
+ * which was made is always written; of others, so many a second.
  *
- * May: write to stderr. Must not: print a byte of the peer's that was not decoded.
+ * May: ask the clock. Must not: print a byte of the peer's that was not decoded.
  */
 #include "broker/audit.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "broker/audit_out.h"
 #include "broker/session.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 
-/* A link at its longest: parent and name with every byte escaped, address, index and mode, each
- * with the comma behind it. In front of the links there is the head, of which the longest part
- * is the kernel's text. */
-enum {
-	LINE_LINK_MAX = 2 * (4 * (IFNAMSIZ - 1) + 1) + 18 + 11 + 9,
-	LINE_HEAD_MAX = 512 + 4 * NL_TEXT_MAX,
-	LINE_MAX_ = LINE_HEAD_MAX + OP_LINKS_MAX * LINE_LINK_MAX,
+enum kind {
+	GRANTED,
+	DENIED,
+	QUOTA,
+	FAILED,
+	INVALID,
+	VIOLATION,
+	LOADED,
+	DROPPED,
 };
 
-struct line {
-	char buf[LINE_MAX_];
-	size_t len;
+/* clang-format off */
+static const struct {
+	const char *word;
+	struct audit_event event;
+} kinds[] = {
+	[GRANTED]   = { "granted",   { "6b439c1cf3a44b13b8cf8c40a101bc30", 6 } },
+	[DENIED]    = { "denied",    { "cb2880c618474c5faa743489a415e945", 5 } },
+	[QUOTA]     = { "quota",     { "b02ee0f631df40788527e2e37d79b277", 5 } },
+	[FAILED]    = { "failed",    { "0ed8d1d20d834b0d906f6d5162d4089d", 4 } },
+	[INVALID]   = { "invalid",   { "d032536830d34ff585238c7a06ce9a01", 4 } },
+	[VIOLATION] = { "violation", { "d032536830d34ff585238c7a06ce9a01", 4 } },
+	[LOADED]    = { "loaded",    { "437fd8f9fd2744cd87182983145d5383", 5 } },
+	[DROPPED]   = { "dropped",   { "18ccf82caa8f4b799289469526b1e0e9", 4 } },
+};
+/* clang-format on */
+
+/* All that a line can say, in this order, but for what is missing (audit_out.c). */
+enum key {
+	TIME,
+	SESSION,
+	UID,
+	PID,
+	REQ,
+	OP,
+	NETNS,
+	STAGE,
+	VERDICT,
+	ERRNO,
+	REASON,
+	RULE,
+	TEXT,
+	LINKS,
+	MADE,
+	PARENT,
+	NAME,
+	IFINDEX,
+	MAC,
+	MODE,
+	FILE_,
+	RULES,
+	N_KEYS
 };
 
-static unsigned long lost; /* lines since the last that was written */
-static bool torn;          /* the last of them was written in part: it is to be ended first */
-
-static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *format, ...)
+static void parent_of(const struct link_args *link, struct audit_value *ret)
 {
-	size_t room = sizeof(l->buf) - 1 - l->len; /* one for the newline */
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(l->buf + l->len, room, format, args);
-	va_end(args);
-	if (n > 0)
-		l->len += (size_t)n < room ? (size_t)n : room - 1;
+	ret->text = link->parent;
 }
 
-/* A name, with everything but [A-Za-z0-9_.@+-] as \xHH: no blank, no '=', no ','. */
-static void add_name(struct line *l, const char *name)
+/* That granted it, or denied it. */
+static void rule_of(const struct link_args *link, struct audit_value *ret)
 {
-	for (; *name; name++) {
-		unsigned char c = (unsigned char)*name;
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    strchr("_.@+-", c))
-			add(l, "%c", c);
-		else
-			add(l, "\\x%02x", c);
-	}
+	ret->text = link->rule ? link->rule->name : "-";
 }
+
+static void name_of(const struct link_args *link, struct audit_value *ret)
+{
+	ret->text = link->spec.name;
+}
+
+static void ifindex_of(const struct link_args *link, struct audit_value *ret)
+{
+	ret->number = link->spec.ifindex;
+}
+
+static void mac_of(const struct link_args *link, struct audit_value *ret)
+{
+	const uint8_t *m = link->spec.address;
+
+	ret->text = "any";
+	if (!(link->spec.has & LINK_HAS_ADDRESS))
+		return;
+	(void)snprintf(ret->buf, sizeof(ret->buf), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
+		       m[2], m[3], m[4], m[5]);
+	ret->text = ret->buf;
+}
+
+static void mode_of(const struct link_args *link, struct audit_value *ret)
+{
+	ret->text = link_mode_name(link->spec.mode);
+}
+
+/* clang-format off */
+static const struct audit_field fields[] = {
+	[TIME]    = { .key = "time",    AUDIT_WORD },
+	[SESSION] = { .key = "session", AUDIT_WORD },
+	[UID]     = { .key = "uid",     AUDIT_NUMBER },
+	[PID]     = { .key = "pid",     AUDIT_NUMBER },
+	[REQ]     = { .key = "req",     AUDIT_NUMBER },
+	[OP]      = { .key = "op",      AUDIT_WORD },
+	[NETNS]   = { .key = "netns",   AUDIT_NUMBER },
+	[STAGE]   = { .key = "stage",   AUDIT_WORD },
+	[VERDICT] = { .key = "verdict", AUDIT_WORD },
+	[ERRNO]   = { .key = "errno",   AUDIT_WORD },
+	[REASON]  = { .key = "reason",  AUDIT_TEXT },
+	[RULE]    = { .key = "rule",    AUDIT_NAME,   .each = rule_of, .folds = true },
+	[TEXT]    = { .key = "text",    AUDIT_TEXT },
+	[LINKS]   = { .key = "links",   AUDIT_NUMBER },
+	[MADE]    = { .key = "made",    AUDIT_NUMBER },
+	[PARENT]  = { .key = "parent",  AUDIT_NAME,   .each = parent_of, .folds = true },
+	[NAME]    = { .key = "name",    AUDIT_NAME,   .each = name_of },
+	[IFINDEX] = { .key = "ifindex", AUDIT_NUMBER, .each = ifindex_of },
+	[MAC]     = { .key = "mac",     AUDIT_WORD,   .each = mac_of },
+	[MODE]    = { .key = "mode",    AUDIT_WORD,   .each = mode_of, .folds = true },
+	[FILE_]   = { .key = "file",    AUDIT_NAME },
+	[RULES]   = { .key = "rules",   AUDIT_NUMBER },
+};
+/* clang-format on */
+static_assert(ARRAY_SIZE(fields) == N_KEYS, "every key has a row");
 
 void audit_format_time(int64_t seconds, char ret[20])
 {
@@ -87,133 +163,49 @@ void audit_format_time(int64_t seconds, char ret[20])
 	ret[19] = '\0';
 }
 
-static void begin(struct line *l, const struct session *s)
+static void set_number(struct audit_value *value, uint64_t number)
+{
+	value->set = true;
+	value->number = number;
+}
+
+/* NULL and "" say nothing. */
+static void set_text(struct audit_value *value, const char *text)
+{
+	value->set = text && *text;
+	value->text = text;
+}
+
+static void begin(struct audit_value *v, const struct session *s, enum kind kind, const char *why)
 {
 	struct timespec now = { 0 };
 	char date[20];
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	audit_format_time(now.tv_sec, date);
-	l->len = 0;
-	if (torn)
-		l->buf[l->len++] = '\n';
-	add(l, "netcr-audit time=%s.%03dZ session=%08x uid=%u pid=%d req=%u", date,
-	    (int)(now.tv_nsec / 1000000), s->id, s->caller.uid, s->caller.pid, s->last_id);
+	(void)snprintf(v[TIME].buf, sizeof(v[TIME].buf), "%s.%03dZ", date,
+		       (int)(now.tv_nsec / 1000000));
+	set_text(&v[TIME], v[TIME].buf);
+	set_text(&v[VERDICT], kinds[kind].word);
+	set_text(&v[REASON], why);
+	set_text(&v[OP], "-");
+	set_text(&v[STAGE], "message");
+	set_text(&v[ERRNO], "0");
+	if (!s)
+		return;
+	(void)snprintf(v[SESSION].buf, sizeof(v[SESSION].buf), "%08x", s->id);
+	set_text(&v[SESSION], v[SESSION].buf);
+	set_number(&v[UID], s->caller.uid);
+	set_number(&v[PID], (uint64_t)s->caller.pid);
+	set_number(&v[REQ], s->last_id);
 }
 
-static void end(struct line *l)
+static void end(struct audit_value *values, enum kind kind, bool always,
+		const struct link_args *links, size_t n_links)
 {
-	size_t done = 0;
+	const struct audit_entry e = { fields, values, N_KEYS, links, n_links };
 
-	if (lost)
-		add(l, " lost=%lu", lost);
-	l->buf[l->len++] = '\n';
-	while (done < l->len) {
-		ssize_t n = write(STDERR_FILENO, l->buf + done, l->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			lost++;
-			torn = torn || done > 0;
-			return;
-		}
-		done += (size_t)n;
-	}
-	lost = 0;
-	torn = false;
-}
-
-/* A text of ours or of the kernel's, between quotes. */
-static void add_text(struct line *l, const char *key, const char *text)
-{
-	add(l, " %s=\"", key);
-	for (; *text; text++) {
-		if (*text >= ' ' && *text <= '~' && *text != '"' && *text != '\\')
-			add(l, "%c", *text);
-		else
-			add(l, "\\x%02x", (unsigned char)*text);
-	}
-	add(l, "\"");
-}
-
-static void add_parent_of(struct line *l, const struct link_args *link)
-{
-	add_name(l, link->parent);
-}
-
-static bool same_parent(const struct link_args *a, const struct link_args *b)
-{
-	return strcmp(a->parent, b->parent) == 0;
-}
-
-static void add_name_of(struct line *l, const struct link_args *link)
-{
-	add_name(l, link->spec.name);
-}
-
-static void add_ifindex_of(struct line *l, const struct link_args *link)
-{
-	add(l, "%u", link->spec.ifindex);
-}
-
-static void add_mac_of(struct line *l, const struct link_args *link)
-{
-	const uint8_t *m = link->spec.address;
-
-	if (link->spec.has & LINK_HAS_ADDRESS)
-		add(l, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-	else
-		add(l, "any");
-}
-
-static void add_mode_of(struct line *l, const struct link_args *link)
-{
-	add(l, "%s", link_mode_name(link->spec.mode));
-}
-
-static bool same_mode(const struct link_args *a, const struct link_args *b)
-{
-	return a->spec.mode == b->spec.mode;
-}
-
-struct link_field {
-	const char *key;
-	void (*add)(struct line *l, const struct link_args *link);
-	bool (*same)(const struct link_args *a, const struct link_args *b); /* NULL: never */
-};
-
-/* One value for all links where it is the same for all, else one a link. */
-static void add_field(struct line *l, const struct link_field *field, const struct link_args *links,
-		      size_t n)
-{
-	bool same = field->same != NULL;
-
-	for (size_t i = 1; same && i < n; i++)
-		same = field->same(&links[0], &links[i]);
-	add(l, " %s=", field->key);
-	for (size_t i = 0; i < (same ? 1 : n); i++) {
-		if (i > 0)
-			add(l, ",");
-		field->add(l, &links[i]);
-	}
-}
-
-/* The lists are all in the order of the links. */
-static void add_links(struct line *l, const struct op_args *args, const struct reply *reply)
-{
-	static const struct link_field fields[] = {
-		{ "parent", add_parent_of, same_parent }, { "name", add_name_of, NULL },
-		{ "ifindex", add_ifindex_of, NULL },      { "mac", add_mac_of, NULL },
-		{ "mode", add_mode_of, same_mode },
-	};
-	size_t made = 0;
-
-	for (size_t i = 0; i < reply->n_results; i++)
-		made += reply->results[i].error == 0;
-	add(l, " links=%zu made=%zu", args->link_create.n, made);
-	for (size_t f = 0; f < ARRAY_SIZE(fields); f++)
-		add_field(l, &fields[f], args->link_create.links, args->link_create.n);
+	audit_out_write(&kinds[kind].event, &e, always);
 }
 
 /* What was said to the worker about the failure, as it is the best that is known of it. */
@@ -226,13 +218,24 @@ static const char *text_of(const struct reply *reply)
 	return reply->text;
 }
 
-static const char *verdict_of(const struct audit_record *rec)
+static size_t count_made(const struct reply *reply)
+{
+	size_t made = 0;
+
+	for (size_t i = 0; i < reply->n_results; i++)
+		made += reply->results[i].error == 0;
+	return made;
+}
+
+static enum kind kind_of(const struct audit_record *rec)
 {
 	if (rec->error == 0)
-		return "granted";
+		return GRANTED;
 	if (rec->stage == AUDIT_EXECUTE)
-		return "failed";
-	return rec->stage == AUDIT_POLICY ? "denied" : "invalid";
+		return FAILED;
+	if (rec->stage == AUDIT_POLICY)
+		return rec->error == -EDQUOT ? QUOTA : DENIED;
+	return INVALID;
 }
 
 void audit_request(const struct session *s, const struct audit_record *rec)
@@ -243,29 +246,56 @@ void audit_request(const struct session *s, const struct audit_record *rec)
 		[AUDIT_POLICY] = "policy",
 		[AUDIT_EXECUTE] = "execute",
 	};
-	static struct line l;
-	uint64_t target = s->target >= 0 ? s->target_id : rec->args->target_bind.id;
+	const enum kind kind = kind_of(rec);
+	const uint64_t target = s->target >= 0 ? s->target_id : rec->args->target_bind.id;
+	const size_t n_links = rec->args->link_create.n;
+	const size_t made = n_links ? count_made(rec->reply) : 0;
+	struct audit_value v[N_KEYS] = { 0 };
 
-	begin(&l, s);
-	add(&l, " op=%s", rec->op);
+	begin(v, s, kind, rec->why);
+	set_text(&v[OP], rec->op);
 	if (target)
-		add(&l, " netns=%llu", (unsigned long long)target);
-	add(&l, " stage=%s verdict=%s errno=%s", stages[rec->stage], verdict_of(rec),
-	    rec->error ? log_errname(-rec->error) : "0");
-	add_text(&l, "reason", rec->why);
-	if (rec->error && *text_of(rec->reply))
-		add_text(&l, "text", text_of(rec->reply));
-	if (rec->args->link_create.n)
-		add_links(&l, rec->args, rec->reply);
-	end(&l);
+		set_number(&v[NETNS], target);
+	set_text(&v[STAGE], stages[rec->stage]);
+	set_text(&v[RULE], rec->rule && !n_links ? rec->rule->name : NULL);
+	if (rec->error) {
+		set_text(&v[ERRNO], log_errname(-rec->error));
+		set_text(&v[TEXT], text_of(rec->reply));
+	}
+	if (n_links) {
+		set_number(&v[LINKS], n_links);
+		set_number(&v[MADE], made);
+	}
+	end(v, kind, /* always= */ made > 0, rec->args->link_create.links, n_links);
 }
 
 void audit_violation(const struct session *s, const char *what)
 {
-	static struct line l;
+	struct audit_value v[N_KEYS] = { 0 };
 
-	begin(&l, s);
-	add(&l, " op=- stage=message verdict=violation errno=EPROTO");
-	add_text(&l, "reason", what);
-	end(&l);
+	begin(v, s, VIOLATION, what);
+	set_text(&v[ERRNO], "EPROTO");
+	end(v, VIOLATION, /* always= */ false, NULL, 0);
+}
+
+void audit_end(const struct session *s)
+{
+	struct audit_value v[N_KEYS] = { 0 };
+
+	if (audit_out_is_complete())
+		return;
+	begin(v, s, DROPPED, "the session ends");
+	end(v, DROPPED, /* always= */ true, NULL, 0);
+}
+
+void audit_policy_loaded(const char *file, size_t n_rules)
+{
+	struct audit_value v[N_KEYS] = { 0 };
+
+	begin(v, NULL, LOADED, "the policy is in force");
+	set_text(&v[OP], "policy-load");
+	set_text(&v[STAGE], "execute");
+	set_text(&v[FILE_], file);
+	set_number(&v[RULES], n_rules);
+	end(v, LOADED, /* always= */ true, NULL, 0);
 }

@@ -1,4 +1,5 @@
-/* The record of what was asked and what became of it: one line a request, on stderr. */
+/* The record of what was asked and what became of it: one line a request. Where the
+ * lines go is chosen by audit_out.h. */
 #pragma once
 
 #include <stddef.h>
@@ -18,9 +19,10 @@ enum audit_stage {
 struct audit_record {
 	const char *op; /* a constant of this program */
 	enum audit_stage stage;
-	const char *why;            /* likewise */
-	int error;                  /* 0 or -errno */
-	const struct op_args *args; /* what passed decoding, and nothing else */
+	const char *why;                /* likewise */
+	const struct policy_rule *rule; /* that decided; NULL: none */
+	int error;                      /* 0 or -errno */
+	const struct op_args *args;     /* what passed decoding, and nothing else */
 	const struct reply *reply;
 };
 
@@ -29,6 +31,12 @@ void audit_request(const struct session *s, const struct audit_record *rec);
 
 /* A breach of the protocol; @what is a constant of this program. */
 void audit_violation(const struct session *s, const char *what);
+
+/* The end of a session: a line if there are some that are missing, else none. */
+void audit_end(const struct session *s);
+
+/* The policy @file with @n_rules rules is in force from now on. */
+void audit_policy_loaded(const char *file, size_t n_rules);
 
 /* Seconds since 1970 as a UTC date and time, "2026-11-22T04:05:06" and a NUL. libc's gmtime()
  * reads the time zone's files at its first call, and there is no open() any more. */

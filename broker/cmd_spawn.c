@@ -98,6 +98,8 @@ static int parse(int argc, char *argv[], struct quick *ret)
 	static const struct option options[] = {
 		{ "allow-parent", required_argument, NULL, 'p' },
 		{ "allow-mode", required_argument, NULL, 'm' },
+		{ "audit", required_argument, NULL, 'a' },
+		{ "audit-format", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint32_t modes = 0;
@@ -112,6 +114,12 @@ static int parse(int argc, char *argv[], struct quick *ret)
 			break;
 		case 'm':
 			r = allow_mode(&modes, optarg);
+			break;
+		case 'a':
+			r = command_choose_audit(optarg);
+			break;
+		case 'f':
+			r = command_choose_audit_format(optarg);
 			break;
 		case ':':
 			r = command_usage_error("an argument is missing after", argv[optind - 1]);

@@ -78,6 +78,7 @@ static void op_serve(struct session *s, const struct op *op, const Netcr__Reques
 	rec->stage = AUDIT_POLICY;
 	v = op->judge(s, msg, args);
 	rec->why = v.why;
+	rec->rule = v.rule;
 	if (!v.allow) {
 		rec->error = -EPERM;
 		reply->n_results = 0;

@@ -25,6 +25,7 @@
 
 #include <linux/securebits.h>
 
+#include "broker/audit_out.h"
 #include "broker/session.h"
 #include "common/cleanup.h"
 #include "common/landlock.h"
@@ -108,6 +109,12 @@ static int open_kernel(struct session *s)
 	    getrandom(&s->rtnl.seq, sizeof(s->rtnl.seq), 0) < 0)
 		return -errno;
 	return nl_open(&s->rtnl.fd);
+}
+
+static int open_audit(struct session *s)
+{
+	(void)s;
+	return audit_out_open();
 }
 
 /* Needs CAP_SETPCAP. Without it neither can be done, and no_new_privs makes both moot: there is
@@ -222,6 +229,7 @@ static const struct {
 	{ "reset the resource limits, core dumps off", lower_limits },
 	{ "reset the signals",                         reset_signals },
 	{ "open its netns and an rtnetlink socket",    open_kernel },
+	{ "open the way of the audit lines",           open_audit },
 	{ "empty the bounding set",                    empty_bounding_set },
 	{ "lock the securebits",                       lock_securebits },
 	{ "change the uid and drop the groups",        change_uid },

@@ -91,13 +91,12 @@ struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
 		if (!parent.found && policy_lists_parent(&s->policy, &s->caller, link->parent))
 			continue;
 		v = policy_judge_link(&s->policy, &s->caller, &parent, &link->spec);
+		link->rule = v.rule;
 		if (!v.allow)
 			return v;
 		link->parent_ifindex = parent.ifindex;
-		link->rule = v.rule;
 	}
-	/* The rule in an audit line is that of the last link; each link has its own. */
-	return (struct verdict){ .allow = true, .why = "allowed", .rule = v.rule };
+	return (struct verdict){ .allow = true, .why = "allowed" };
 }
 
 int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,

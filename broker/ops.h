@@ -26,7 +26,7 @@ enum {
 
 struct link_args {
 	char parent[IFNAMSIZ];
-	uint32_t parent_ifindex; /* set by judge, as is the rule that granted it */
+	uint32_t parent_ifindex; /* set by judge, as is the rule that decided */
 	const struct policy_rule *rule;
 	struct link_spec spec;
 };

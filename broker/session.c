@@ -37,5 +37,6 @@ int session_run(struct session *s)
 		if (r < 0)
 			break;
 	}
+	audit_end(s);
 	return r;
 }

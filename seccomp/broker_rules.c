@@ -22,7 +22,7 @@
 /* clang-format off */
 static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(clock_gettime), 0, CLOCK_REALTIME,      "audit: the time of a line, where the vDSO has no clock" },
-	{ SCMP_SYS(clock_gettime), 0, CLOCK_MONOTONIC,     "nl_talk: until when to wait, likewise" },
+	{ SCMP_SYS(clock_gettime), 0, CLOCK_MONOTONIC,     "nl_talk, audit_out: until when to wait, and how many lines there were, likewise" },
 	{ SCMP_SYS(close),         NO_VALUE,               "wire_msg_fini: what a message left behind" },
 	{ SCMP_SYS(exit_group),    NO_VALUE,               "the end of the session" },
 	{ SCMP_SYS(fcntl),         1, F_GETFL,             "nsfd_inspect: how a descriptor was opened" },
@@ -40,7 +40,7 @@ static const struct seccomp_rule rules[] = {
 	{ SCMP_SYS(prctl),         0, PR_GET_SECCOMP,      "lockdown: that the filter is in force" },
 	{ SCMP_SYS(recvmsg),       NO_VALUE,               "wire_recv, nl_talk: requests, and the kernel's answers" },
 	{ SCMP_SYS(restart_syscall), NO_VALUE,             "the kernel: a wait goes on after SIGSTOP and SIGCONT" },
-	{ SCMP_SYS(sendmsg),       NO_VALUE,               "wire_send, nl_talk: replies, and requests to the kernel" },
+	{ SCMP_SYS(sendmsg),       NO_VALUE,               "wire_send, nl_talk, audit_out: replies, requests to the kernel, lines to the journal" },
 	{ SCMP_SYS(write),         0, 2,                   "audit and log: lines on stderr, and nowhere else" },
 };
 /* clang-format on */

@@ -1,8 +1,10 @@
 """One line a request, on stderr, with nothing of the peer's that was not decoded. That it is
 exactly one is checked at the end of every session of every test (netcr_client.Session.close)."""
 import errno
+import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -10,9 +12,10 @@ import time
 import pytest
 
 import nlmsg as n
-from netcr_client import audit_lines
+from netcr_client import Ended, audit_lines, count_audited
 from nlmsg import newlink
 
+AUDIT_MD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/audit.md")
 COMMON = ["time", "session", "uid", "pid", "req", "op"]
 END = ["stage", "verdict", "errno", "reason"]
 
@@ -198,3 +201,176 @@ def fills_up(s, log):
     before = os.path.getsize(log)
     s.nsid(-1)
     return os.path.getsize(log) == before
+
+
+# --- too many lines
+
+
+def test_X5_flood_is_cut_off_and_counted(bound):
+    """What makes nothing can be asked for as often as one likes, and fills no disk: 1000 lines
+    and then 10 a second, and how many are missing. A link is always told of."""
+    s, _ = bound
+    for _ in range(1500):
+        s.nsid(-1)
+    assert s.create(("par0", newlink("eth0"))).error == 0
+    line = s.audit()[-1]
+    assert (line["op"], line["verdict"]) == ("link-create", "granted")
+    assert 0 < int(line["dropped"]) <= 500
+    # That all are accounted for is checked as at the end of every session.
+    assert count_audited(s.audit()) == s.requests
+
+
+def test_X5_end_of_a_session_tells_what_is_missing(bound):
+    s, _ = bound
+    for _ in range(1500):
+        s.nsid(-1)
+    s.close()
+    line = s.audit()[-1]
+    assert (line["op"], line["verdict"], line["reason"]) == ("-", "dropped", "the session ends")
+    assert 0 < int(line["dropped"]) <= 500
+
+
+# --- as JSON
+
+
+def test_json_has_the_same_fields(session, container, user1):
+    s = session(options=("--allow-parent", "par0", "--audit-format=json"))
+    s.expect_audit = False
+    s.ready(container(user1))
+    s.create(("par0", newlink('a"\\', address="02:00:00:00:00:01", ifindex=77)),
+             ("par0", newlink("eth1")))
+    s.create(("par1", newlink("eth2")))
+    lines = [json.loads(line) for line in s.stderr().splitlines()]
+    assert [line["op"] for line in lines] == ["hello", "target-bind", "link-create", "link-create"]
+    for line in lines:
+        assert list(line)[:8] == ["schema", "log", *COMMON]
+        assert (line["schema"], line["log"]) == (1, "netcr-audit")
+        assert line["uid"] == user1.uid
+    assert {k: lines[2][k] for k in ("links", "made", "parent", "name", "ifindex", "mac", "mode",
+                                     "verdict", "errno")} == {
+        "links": 2, "made": 2, "parent": ["par0", "par0"], "name": ['a"\\', "eth1"],
+        "ifindex": [77, 0], "mac": ["02:00:00:00:00:01", "any"], "mode": ["bridge", "bridge"],
+        "verdict": "granted", "errno": "0"}
+    assert (lines[3]["verdict"], lines[3]["errno"]) == ("denied", "EPERM")
+
+
+# --- the journal
+
+
+class Journal:
+    """What listens in the place of the journal, in the mount namespace of what runs under
+    prefix()."""
+
+    def __init__(self, directory):
+        self.directory = str(directory)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(os.path.join(self.directory, "socket"))
+        os.chmod(os.path.join(self.directory, "socket"), 0o666)
+
+    def prefix(self):
+        script = ("mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
+                  'mount --bind "$1" /run/systemd/journal && shift && exec "$@"')
+        return ["unshare", "-m", "sh", "-c", script, "sh", self.directory]
+
+    def entries(self):
+        """All that has come, each a list of (field, value)."""
+        found = []
+        while True:
+            try:
+                data = self.sock.recv(1 << 20, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            assert data.endswith(b"\n")
+            found.append([tuple(field.split("=", 1)) for field in data.decode().splitlines()])
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    found = Journal(tmp_path)
+    yield found
+    found.close()
+
+
+JOURNALD = ("--allow-parent", "par0", "--audit=journal")
+
+
+def test_journal_has_the_line_and_its_fields(session, container, user1, journal):
+    s = session(options=JOURNALD, prefix=journal.prefix())
+    s.expect_audit = False
+    s.ready(container(user1))
+    s.create(("par0", newlink("eth0", address="02:00:00:00:00:01", ifindex=77)),
+             ("par0", newlink('a"')))
+    s.create(("par1", newlink("eth2")))
+    s.create(("par0", newlink("eth0")))
+    s.create(("par0", newlink("bad/name")))
+    s.agent.send(b"SECRET=1\nMESSAGE=SECRET\n".hex(), [])
+    with pytest.raises(Ended):
+        s.reply()
+    s.wait()
+    entries = journal.entries()
+    assert s.stderr() == "", "the lines are in the journal instead"
+    assert [dict(e)["NETCR_VERDICT"] for e in entries] == [
+        "granted", "granted", "granted", "denied", "failed", "invalid", "violation"]
+    for e in entries:
+        assert [key for key, _ in e[:4]] == ["PRIORITY", "SYSLOG_IDENTIFIER", "MESSAGE_ID",
+                                             "MESSAGE"]
+        assert all(key.startswith("NETCR_") for key, _ in e[4:])
+        assert "SECRET" not in str(e)
+        line, fields = audit_lines(dict(e)["MESSAGE"])[0], dict(e)
+        assert list(line) == list(dict.fromkeys(k[6:].lower() for k, _ in e[4:]))
+        for key in ("time", "session", "uid", "req", "op", "stage", "verdict", "errno", "reason"):
+            assert fields["NETCR_" + key.upper()] == line[key]
+    made = entries[2]
+    assert [value for key, value in made if key == "NETCR_NAME"] == ["eth0", r"a\x22"]
+    assert [value for key, value in made if key == "NETCR_IFINDEX"] == ["77", "0"]
+    assert [value for key, value in made if key == "NETCR_PARENT"] == ["par0"]
+    assert [(dict(e)["PRIORITY"], dict(e)["MESSAGE_ID"]) for e in entries] == [
+        message_ids()[dict(e)["NETCR_VERDICT"]] for e in entries]
+
+
+def message_ids():
+    """What docs/audit.md says: verdict -> (priority, id)."""
+    with open(AUDIT_MD) as f:
+        rows = re.findall(r"^\| `(\w+)` \| (\d) \| `([0-9a-f]{32})` \|", f.read(), re.M)
+    return {verdict: (priority, number) for verdict, priority, number in rows}
+
+
+def test_journal_and_a_line_of_128_links(session, container, user1, journal):
+    s = session(options=JOURNALD, prefix=journal.prefix())
+    s.expect_audit = False
+    s.ready(container(user1))
+    assert s.create(*[("par0", newlink(f'"""""""""""{i:03}', ifindex=10000 + i))
+                      for i in range(128)]).error == 0
+    entry = journal.entries()[-1]
+    assert [v for k, v in entry if k == "NETCR_NAME"] == [r"\x22" * 11 + f"{i:03}"
+                                                          for i in range(128)]
+    assert dict(entry)["NETCR_MADE"] == "128"
+
+
+def test_journal_that_is_not_there(run_broker, user1):
+    """Nobody acts without a record."""
+    done = run_broker("spawn", *JOURNALD, "--", "echo", "ran", env=user1.sudo_env(),
+                      prefix=["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"',
+                              "sh"])
+    assert (done.returncode, done.stdout) == (71, "")
+    assert "could not open the way of the audit lines: ENOENT" in done.stderr
+
+
+def test_K12_journal_that_went_away(session, container, user1, journal):
+    """Its lines go to stderr, and nothing is lost."""
+    s = session(options=JOURNALD, prefix=journal.prefix())
+    s.expect_audit = False
+    s.ready(container(user1))
+    journal.close()
+    assert s.create(("par0", newlink("eth0"))).error == 0
+    assert [(line["op"], line["made"]) for line in s.audit()] == [("link-create", "1")]
+
+
+@pytest.mark.parametrize("option", ["--audit=syslog", "--audit=", "--audit-format=xml"])
+def test_what_cannot_be_chosen(run_broker, user1, option):
+    done = run_broker("spawn", option, "--", "echo", "ran", env=user1.sudo_env())
+    assert (done.returncode, done.stdout) == (64, "")
+    assert option.partition("=")[0] in done.stderr

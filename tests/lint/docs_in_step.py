@@ -4,7 +4,8 @@
 SECURITY.md has a row for every rule of seccomp/broker_rules.c, for every op of
 broker/dispatch.c (with its phase, its number of descriptors and whether it comes once) and for
 every step of broker/lockdown.c, in their order; and no others. docs/protocol.md has a heading
-for every op, and says the ranges of common/link_msg.c. docs/audit.md has every reason.
+for every op, and says the ranges of common/link_msg.c. docs/audit.md has every key, every reason, and
+what the journal is told.
 """
 
 import re
@@ -109,16 +110,29 @@ def check_protocol():
 def check_audit():
     text = tree.read("docs/audit.md")
     # What can stand behind reason="...": verdicts and violations, all of them literals.
-    statement = re.compile(r"(?:\brefuse\(|\bdenied\(|\bwhy = |\baudit_violation\(s, )(\"|req )[^;]*")
+    statement = re.compile(r"(?:\brefuse\(|\bdenied\(|\bwhy = |\baudit_violation\(s, |\bbegin\(v, \w+, \w+, )(\"|req )[^;]*")
     found = set()
     for path in tree.files(".c", under=("broker",)):
         for m in statement.finditer(tree.read(path)):
             found |= set(re.findall(r"\"([^\"]*)\"", m.group()))
-    listed = set(re.findall(r"^\| `([^`]+)` \| (?:granted|failed|denied|invalid|violation)", text, re.M))
+    listed = set(re.findall(r"^\| `([^`]+)` \| (?:granted|failed|denied|quota|invalid|violation|loaded|dropped)", text, re.M))
     for reason in sorted(found - listed):
         yield f"docs/audit.md: the reason '{reason}' is not listed"
     for reason in sorted(listed - found):
         yield f"docs/audit.md: the reason '{reason}' is not in the code"
+    yield from check_audit_tables(text)
+
+
+def check_audit_tables(text):
+    """Keys in their order, and what the journal is told of a verdict."""
+    keys = re.findall(r"\.key = \"(\w+)\"", tree.read("broker/audit.c") + tree.read("broker/audit_out.c"))
+    listed = [code(r[0]) for r in rows(section(text, "Fields"))]
+    if listed[:len(keys)] != keys:
+        yield f"docs/audit.md: the keys are {', '.join(keys)} in the code"
+    events = re.findall(r"\{ \"(\w+)\",\s*\{ \"([0-9a-f]{32})\", (\d) \}", tree.read("broker/audit.c"))
+    table = re.findall(r"^\| `(\w+)` \| (\d) \| `([0-9a-f]{32})` \|", text, re.M)
+    if [(v, p, i) for v, i, p in events] != table:
+        yield "docs/audit.md: the verdicts with PRIORITY and MESSAGE_ID are not those of the code"
 
 
 tree.finish([*check_security(), *check_protocol(), *check_audit()])

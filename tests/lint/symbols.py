@@ -45,7 +45,9 @@ ALLOWED = {
         signal sigprocmask
     """,
     "broker/nsfd.c": "open fcntl fstatfs getsockopt ioctl",
-    "broker/audit.c": "clock_gettime write",
+    "broker/audit.c": "clock_gettime",
+    "broker/audit_out.c": "clock_gettime connect sendmsg socket write",
+    "broker/audit_spell.c": "",
     "broker/dispatch.c": "",
     "broker/message.c": "",
     "broker/op_hello.c": "",

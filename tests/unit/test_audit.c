@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/audit.h"
+#include "broker/audit_out.h"
 #include "broker/session.h"
 #include "tests/lib/test.h"
 
@@ -132,10 +133,11 @@ static void line_has_its_fields(void **state)
 	memcpy(args.link_create.links[0].spec.address, "\x02\x00\xab\xcd\xef\x01", 6);
 	audit_link_create(AUDIT_EXECUTE, 0);
 	assert_int_equal(strncmp(line, "netcr-audit time=2", 18), 0);
-	assert_non_null(strstr(line, "Z session=0000001f uid=1000 pid=77 req=5 op=link-create "
-				     "stage=execute verdict=granted errno=0 reason=\"a reason\" "
-				     "links=1 made=1 parent=eth0 name=mv0 ifindex=2147483647 "
-				     "mac=02:00:ab:cd:ef:01 mode=bridge\n"));
+	assert_non_null(strstr(line,
+			       "Z session=0000001f uid=1000 pid=77 req=5 op=link-create "
+			       "stage=execute verdict=granted errno=0 reason=\"a reason\" "
+			       "rule=- links=1 made=1 parent=eth0 name=mv0 ifindex=2147483647 "
+			       "mac=02:00:ab:cd:ef:01 mode=bridge\n"));
 }
 
 static void verdicts(void **state)
@@ -245,7 +247,8 @@ static void P8_line_of_128_links_is_whole(void **state)
 	}
 	memset(reply.results[0].text, '"', sizeof(reply.results[0].text) - 1);
 	audit_link_create(AUDIT_POLICY, -EPERM);
-	assert_non_null(strstr(line, " verdict=denied errno=EPERM reason=\"a reason\" text=\""));
+	assert_non_null(strstr(line, " verdict=denied errno=EPERM reason=\"a reason\" rule=- "
+				     "text=\""));
 	assert_non_null(strstr(line, " links=128 "));
 	/* Every value of the last field is there: 127 commas, and the last of the modes. */
 	last = strstr(line, " mode=");
@@ -287,6 +290,195 @@ static void violation_is_one_line(void **state)
 	assert_int_equal(count_char(line, '\n'), 1);
 	assert_non_null(strstr(line, " uid=1000 pid=77 req=5 op=- stage=message verdict=violation "
 				     "errno=EPROTO reason=\"the message\"\n"));
+}
+
+/* --- spelled as JSON --- */
+
+static int json_in_child(void *arg)
+{
+	struct capture c;
+	char *text;
+
+	(void)arg;
+	CHECK(audit_out_choose_format("json") == 0);
+	set_link(0, "a\"b\\", "a,\x01");
+	set_link(1, "a\"b\\", "b");
+	(void)snprintf(reply.text, sizeof(reply.text), "it's \"so\"\n");
+	audit_link_create(AUDIT_EXECUTE, -EINVAL);
+	CHECK(strstr(line, "{\"schema\":1,\"log\":\"netcr-audit\",\"time\":\"2") == line);
+	CHECK(strstr(line, "Z\",\"session\":\"0000001f\",\"uid\":1000,\"pid\":77,\"req\":5,"
+			   "\"op\":\"link-create\",\"stage\":\"execute\",\"verdict\":\"failed\","
+			   "\"errno\":\"EINVAL\",\"reason\":\"a reason\",\"rule\":[\"-\",\"-\"],"
+			   "\"text\":\"it's \\u0022so\\u0022\\u000a\",\"links\":2,\"made\":2,"
+			   "\"parent\":[\"a\\u0022b\\u005c\",\"a\\u0022b\\u005c\"],"
+			   "\"name\":[\"a,\\u0001\",\"b\"],\"ifindex\":[2147483647,2147483647],"
+			   "\"mac\":[\"any\",\"any\"],\"mode\":[\"bridge\",\"bridge\"]}\n"));
+	capture_begin(&c);
+	audit_policy_loaded("/etc/netcr/netcr.conf", 12);
+	text = capture_end(&c);
+	CHECK(strstr(text, ",\"op\":\"policy-load\",\"stage\":\"execute\",\"verdict\":\"loaded\","
+			   "\"errno\":\"0\",\"reason\":\"the policy is in force\","
+			   "\"file\":\"/etc/netcr/netcr.conf\",\"rules\":12}\n"));
+	free(text);
+	return CHILD_OK;
+}
+
+static void json_has_the_same_fields(void **state)
+{
+	(void)state;
+	child_must_pass(json_in_child, NULL);
+}
+
+static int json_of_128_links_in_child(void *arg)
+{
+	(void)arg;
+	CHECK(audit_out_choose_format("json") == 0);
+	for (size_t i = 0; i < OP_LINKS_MAX; i++)
+		set_link(i, "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"", "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"");
+	memset(reply.text, '"', sizeof(reply.text) - 1);
+	audit_link_create(AUDIT_POLICY, -EPERM);
+	CHECK(strcmp(line + strlen(line) - 11, "\"bridge\"]}\n") == 0);
+	return CHILD_OK;
+}
+
+static void P8_json_of_128_links_is_whole(void **state)
+{
+	(void)state;
+	child_must_pass(json_of_128_links_in_child, NULL);
+}
+
+static void what_there_is_to_choose(void **state)
+{
+	(void)state;
+	assert_int_equal(audit_out_choose("syslog"), -EINVAL);
+	assert_int_equal(audit_out_choose(""), -EINVAL);
+	assert_int_equal(audit_out_choose("stderr"), 0);
+	assert_int_equal(audit_out_choose_format("xml"), -EINVAL);
+	assert_int_equal(audit_out_choose_format(""), -EINVAL);
+	assert_int_equal(audit_out_choose_format("text"), 0);
+	assert_int_equal(audit_out_open(), 0);
+}
+
+static void quota_is_a_verdict_of_its_own(void **state)
+{
+	(void)state;
+	set_link(0, "p0", "a");
+	audit_link_create(AUDIT_POLICY, -EDQUOT);
+	assert_non_null(strstr(line, " stage=policy verdict=quota errno=EDQUOT "));
+	/* The kernel may say it, too. */
+	audit_link_create(AUDIT_EXECUTE, -EDQUOT);
+	assert_non_null(strstr(line, " stage=execute verdict=failed errno=EDQUOT "));
+}
+
+static void rule_that_decided(void **state)
+{
+	static const struct policy_rule lan = { .name = "lan" }, dmz = { .name = "d m" };
+	struct audit_record rec = { .op = "target-bind",
+				    .stage = AUDIT_EXECUTE,
+				    .why = "allowed",
+				    .rule = &lan,
+				    .args = &args,
+				    .reply = &reply };
+	struct capture c;
+
+	(void)state;
+	capture_begin(&c);
+	audit_request(&session, &rec);
+	line = capture_end(&c);
+	assert_non_null(strstr(line, " reason=\"allowed\" rule=lan\n"));
+	set_link(0, "p0", "a");
+	args.link_create.links[0].rule = &lan;
+	audit_link_create(AUDIT_EXECUTE, 0);
+	assert_non_null(strstr(line, " rule=lan links=1 "));
+	set_link(1, "p0", "b");
+	args.link_create.links[1].rule = &lan;
+	audit_link_create(AUDIT_EXECUTE, 0);
+	assert_non_null(strstr(line, " rule=lan links=2 "));
+	args.link_create.links[1].rule = &dmz;
+	set_link(2, "p0", "c");
+	audit_link_create(AUDIT_POLICY, -EPERM);
+	assert_non_null(strstr(line, " rule=lan,d\\x20m,- links=3 "));
+}
+
+static void policy_that_was_loaded(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_begin(&c);
+	audit_policy_loaded("/etc/netcr/a b.conf", 3);
+	line = capture_end(&c);
+	assert_non_null(strstr(line,
+			       "Z op=policy-load stage=execute verdict=loaded errno=0 "
+			       "reason=\"the policy is in force\" file=/etc/netcr/a\\x20b.conf "
+			       "rules=3\n"));
+}
+
+/* --- too many lines --- */
+
+static size_t count_text(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		n++;
+		text += strlen(what);
+	}
+	return n;
+}
+
+static int X5_in_child(void *arg)
+{
+	enum {
+		FLOOD = 1500
+	};
+	const struct audit_record rec = { .op = "link-create",
+					  .stage = AUDIT_EXECUTE,
+					  .why = "allowed",
+					  .args = &args,
+					  .reply = &reply };
+	struct capture c;
+	unsigned long dropped = 0;
+	const char *said;
+	char *text;
+
+	(void)arg;
+	set_link(0, "p0", "a");
+	capture_begin(&c);
+	for (size_t i = 0; i < FLOOD; i++)
+		audit_violation(&session, "one");
+	audit_end(&session);
+	/* What tells of a device is written all the same. */
+	for (size_t i = 0; i < FLOOD; i++)
+		audit_request(&session, &rec);
+	text = capture_end(&c);
+	/* The tests before this one have written some. */
+	CHECK(count_text(text, "verdict=violation") >= 900);
+	CHECK(count_text(text, "verdict=violation") < FLOOD);
+	CHECK(count_text(text, "verdict=dropped") == 1);
+	for (said = text; (said = strstr(said, " dropped=")) != NULL; said++)
+		dropped += strtoul(said + strlen(" dropped="), NULL, 10);
+	CHECK(count_text(text, "verdict=violation") + dropped == FLOOD);
+	CHECK(count_text(text, "verdict=granted") == FLOOD);
+	free(text);
+	return CHILD_OK;
+}
+
+static void X5_flood_is_cut_off_and_counted(void **state)
+{
+	(void)state;
+	child_must_pass(X5_in_child, NULL);
+}
+
+static void no_line_at_the_end_if_none_is_missing(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_begin(&c);
+	audit_end(&session);
+	line = capture_end(&c);
+	assert_string_equal(line, "");
 }
 
 /* --- a stderr that does not take it --- */
@@ -414,6 +606,14 @@ int main(void)
 		CASE(what_the_worker_was_told_is_quoted),
 		CASE(what_is_the_same_for_all_is_told_once),
 		CASE(violation_is_one_line),
+		CASE(json_has_the_same_fields),
+		CASE(P8_json_of_128_links_is_whole),
+		CASE(what_there_is_to_choose),
+		CASE(quota_is_a_verdict_of_its_own),
+		CASE(rule_that_decided),
+		CASE(policy_that_was_loaded),
+		CASE(X5_flood_is_cut_off_and_counted),
+		CASE(no_line_at_the_end_if_none_is_missing),
 		CASE(K12_closed_stderr),
 		CASE(K12_full_pipe),
 		CASE(K12_line_cut_off_does_not_join_the_next),
