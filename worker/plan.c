@@ -20,6 +20,7 @@
 #include "worker/links.h"
 #include "worker/netstate.h"
 #include "worker/report.h"
+#include "worker/stable_secret.h"
 
 void plan_fini(struct plan *plan)
 {
@@ -278,7 +279,7 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 	if (clear)
 		add_step(plan, STEP_CLEAR, 0, 0);
 	for (size_t i = 0; i < plan->n_sets; i++) {
-		if (has_due(&plan->sets[i], NULL))
+		if (&plan->sets[i] != plan->late && has_due(&plan->sets[i], NULL))
 			add_step(plan, STEP_SYSCTLS, i, 1);
 	}
 	for (size_t i = 0; i < plan->n_nsids; i++)
@@ -287,6 +288,8 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 	for (size_t level = 0; level < LEVELS; level++)
 		add_settles(plan, level);
 	add_link_sysctls(plan);
+	if (plan->late)
+		add_step(plan, STEP_SYSCTLS, (size_t)(plan->late - plan->sets), 1);
 	plan->n_steps += netstate_steps(plan->state, &plan->steps[plan->n_steps]);
 	for (size_t i = 0; i < RULESET_PARTS; i++) {
 		if (ruleset_has(plan->ruleset, (enum ruleset_part_id)i))
@@ -345,6 +348,8 @@ int plan_make(struct plan_input *in, struct plan *ret, struct report *report)
 		status = plan_links(in, report);
 	if (!status)
 		status = plan_nsids(image, ret, report);
+	if (!status)
+		status = stable_secret_plan(ret, report);
 	if (!status)
 		status = plan_steps(ret, clear, report);
 	return status;

@@ -26,7 +26,7 @@ struct ruleset;
 #define PLAN_GROUP UINT32_C(0x6e657463) /* "netc" */
 
 enum {
-	PLAN_SETS_MAX = 6,
+	PLAN_SETS_MAX = 7,
 	PLAN_NSIDS_MAX = 1024
 };
 
@@ -67,8 +67,9 @@ struct plan {
 	struct sysctl_set sets[PLAN_SETS_MAX]; /* owned, in the order they are written */
 	size_t n_sets;
 	const struct sysctl_set *default4, *default6; /* of sets; what a new link inherits */
-	const struct ruleset *ruleset;                /* of the images; borrowed */
-	struct plan_nsid *nsids;                      /* owned */
+	const struct sysctl_set *late; /* of sets; written when the links are there; or NULL */
+	const struct ruleset *ruleset; /* of the images; borrowed */
+	struct plan_nsid *nsids;       /* owned */
 	size_t n_nsids;
 	const struct netstate *state; /* borrowed from the images */
 	struct step *steps;           /* owned */

@@ -96,6 +96,17 @@ static int set_init(struct sysctl_set *ret, const struct sysctl_table *table, co
 	return ret->values ? 0 : -ENOMEM;
 }
 
+int sysctl_set_split(struct sysctl_set *set, size_t i, struct sysctl_set *ret)
+{
+	int r = set_init(ret, set->table, set->dir);
+
+	if (r < 0)
+		return r;
+	ret->values[i] = set->values[i];
+	set->values[i] = (struct sysctl_value){ .type = SYSCTL_ABSENT };
+	return 0;
+}
+
 bool sysctl_value_equal(const struct sysctl_value *a, const struct sysctl_value *b)
 {
 	if (a->type != b->type)
@@ -308,8 +319,7 @@ static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_v
 	return sysctl_value_equal(wanted, current);
 }
 
-/* Whether the kernel has what entry @i of @set wants. */
-static int has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
+int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
 {
 	struct sysctl_value current;
 	int r = read_value(net, set, i, &current);
@@ -329,12 +339,12 @@ static int write_one(int net, const struct sysctl_set *set, size_t i,
 
 	failure->name = set->table->names[i];
 	failure->wrote = false;
-	r = has_value(net, set, i, &right);
+	r = sysctl_has_value(net, set, i, &right);
 	if (r < 0 || right)
 		return r;
 	r = write_value(net, set, i, &set->values[i]);
 	if (r == 0)
-		r = has_value(net, set, i, &right);
+		r = sysctl_has_value(net, set, i, &right);
 	if (r == 0 && !right) {
 		failure->wrote = true;
 		return -EINVAL;

@@ -85,4 +85,10 @@ struct sysctl_failure {
 int sysctl_set_write(int net, const struct sysctl_set *set, const struct sysctl_set *defaults,
 		     size_t *ret_missing, struct sysctl_failure *ret_failure);
 
+/* Whether the kernel has just what entry @i of @set has, which may be nothing. Returns 0 or -errno. */
+int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret);
+
+/* Move entry @i of @set to a new set, *ret, that has nothing else. Returns 0 or -errno. */
+int sysctl_set_split(struct sysctl_set *set, size_t i, struct sysctl_set *ret);
+
 bool sysctl_value_equal(const struct sysctl_value *a, const struct sysctl_value *b);

@@ -14,6 +14,7 @@
 #include "worker/netstate.h"
 #include "worker/plan.h"
 #include "worker/report.h"
+#include "worker/stable_secret.h"
 #include "worker/target.h"
 
 static int differs(const struct plan_link *link, const char *what, unsigned long is,
@@ -84,6 +85,8 @@ int verify(const struct plan *plan, struct target *target, struct report *report
 
 		if (link->maker != MAKER_NONE)
 			status = verify_link(link, links_find_index(&links, link->ifindex), report);
+		if (!status && link->maker != MAKER_NONE)
+			status = stable_secret_verify(link, target, report);
 	}
 	links_fini(&links);
 	if (!status && plan->state)
