@@ -87,8 +87,12 @@ static void op_serve(struct session *s, const struct op *op, const Netcr__Reques
 	}
 	rec->stage = AUDIT_EXECUTE;
 	rec->error = op->execute(s, msg, args, reply);
-	if (rec->error < 0)
+	if (reply->over_limit) {
+		rec->stage = AUDIT_POLICY;
+		rec->why = "a limit of the rule";
+	} else if (rec->error < 0) {
 		rec->why = "allowed, and not done";
+	}
 }
 
 int dispatch(struct session *s, struct wire_msg *msg)

@@ -10,9 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "seccomp/rules.h"
+
 enum {
-	LEDGER_FD =
-		31, /* its descriptor in a session: the filter of system calls has it by number */
+	LEDGER_FD = SECCOMP_LEDGER_FD, /* its descriptor in a session */
 	LEDGER_RECORDS_MAX = 16384,
 	LEDGER_PER_UID_MAX = 512,
 	LEDGER_WAIT_MS = 15 * 1000, /* for another session of the same user */

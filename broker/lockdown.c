@@ -2,7 +2,8 @@
  * The lock-down of a session process, in this order. The descriptors were put in order by
  * whoever forked it (spawn.c).
  *
- * May: open its own namespaces in /proc/self/ns, make one rtnetlink socket, give privilege up.
+ * May: open its own namespaces in /proc/self/ns and the ledger, make one rtnetlink socket, give
+ * privilege up.
  * Must not: gain any, or read a byte of the peer's.
  *
  * The one capability that is kept is CAP_NET_ADMIN, in the init user namespace: RTM_NEWLINK in
@@ -26,17 +27,19 @@
 #include <linux/securebits.h>
 
 #include "broker/audit_out.h"
+#include "broker/quota.h"
 #include "broker/session.h"
 #include "common/cleanup.h"
 #include "common/landlock.h"
 #include "common/nl.h"
 #include "seccomp/rules.h"
 
-/* A session has 0-2, its socket, its netns, two rtnetlink sockets and the target, and for a
- * moment what it received and two user namespaces of a walk. */
+/* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target and the ledger,
+ * and for a moment what it received and two user namespaces of a walk. */
 enum {
 	SESSION_FDS = 32
 };
+_Static_assert((int)LEDGER_FD < (int)SESSION_FDS, "the ledger's descriptor is within the limit");
 
 #define ALL_SECUREBITS                                                                           \
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                         \
@@ -230,6 +233,7 @@ static const struct {
 	{ "reset the signals",                         reset_signals },
 	{ "open its netns and an rtnetlink socket",    open_kernel },
 	{ "open the way of the audit lines",           open_audit },
+	{ "open the ledger of quotas",                 quota_open },
 	{ "empty the bounding set",                    empty_bounding_set },
 	{ "lock the securebits",                       lock_securebits },
 	{ "change the uid and drop the groups",        change_uid },

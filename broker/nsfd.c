@@ -63,6 +63,7 @@ int nsfd_self_open(struct nsfd_self *ret)
 	if (r < 0)
 		return r;
 	ret->has_ns_id = ioctl(net, NS_GET_ID, &id) == 0;
+	ret->net_id = ret->has_ns_id ? id : ret->net_ino;
 	ret->netns = fd_take(&net);
 	return 0;
 }

@@ -12,7 +12,8 @@ struct nsfd_self {
 	int netns; /* owned for the life of the process */
 	uint64_t net_dev, net_ino;
 	uint64_t user_dev, user_ino;
-	bool has_ns_id; /* NS_GET_ID works (Linux 6.18) */
+	bool has_ns_id;  /* NS_GET_ID works (Linux 6.18) */
+	uint64_t net_id; /* by NS_GET_ID, else net_ino */
 };
 
 enum nsfd_owner {

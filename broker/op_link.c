@@ -5,13 +5,15 @@
  * the request is encoded anew from these (common/link_msg.c). The kernel is told the target's
  * descriptor and NLM_F_EXCL, so no device that exists is touched, whatever its name or index;
  * the index is never looked up here. All links of a message are decoded and judged before the
- * first is made. There is nothing here that changes or deletes a link.
+ * first is made, and counted where a rule has a limit. There is nothing here that changes or
+ * deletes a link.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "broker/ops.h"
+#include "broker/quota.h"
 #include "broker/rtnl.h"
 #include "broker/session.h"
 #include "common/check.h"
@@ -99,10 +101,9 @@ struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
 	return (struct verdict){ .allow = true, .why = "allowed" };
 }
 
-int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
-			struct reply *reply)
+/* One after the other, until one fails. */
+static int make_links(struct session *s, const struct op_args *args, struct reply *reply)
 {
-	(void)msg;
 	for (size_t i = 0; i < args->link_create.n; i++) {
 		const struct link_args *link = &args->link_create.links[i];
 		struct link_result *result = &reply->results[i];
@@ -125,4 +126,22 @@ int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args 
 		result->ifindex = link->spec.ifindex;
 	}
 	return 0;
+}
+
+int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+			struct reply *reply)
+{
+	int r;
+
+	(void)msg;
+	r = quota_begin(s, args->link_create.links, args->link_create.n, reply->text);
+	if (r < 0) {
+		/* It is about all of them: none has a result of its own. */
+		reply->n_results = 0;
+		reply->over_limit = r == -EDQUOT;
+		return r;
+	}
+	r = make_links(s, args, reply);
+	quota_end(s);
+	return r;
 }

@@ -58,7 +58,8 @@ struct reply {
 	char text[NL_TEXT_MAX];
 	uint32_t version; /* hello */
 	int32_t nsid;     /* nsid-alloc */
-	size_t n_results; /* link-create */
+	bool over_limit;  /* link-create: a limit of the rule is why nothing was made */
+	size_t n_results; /* likewise */
 	struct link_result results[OP_LINKS_MAX];
 };
 

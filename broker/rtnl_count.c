@@ -59,30 +59,47 @@ int rtnl_nsid_is_alive(struct nl_sock *nl, int32_t nsid)
 	return r < 0 ? r : 1;
 }
 
-static int see_target(const struct nlmsghdr *nlh, void *data)
+/* The lowest id that is not below @from. */
+struct next_nsid {
+	int32_t from, found; /* found: -1, if there is none */
+};
+
+static int see_nsid(const struct nlmsghdr *nlh, void *data)
 {
-	bool *found = data;
+	struct next_nsid *next = data;
 	const struct nlattr *attr;
+	int32_t nsid;
 
 	nl_attr_each (attr, nlh, sizeof(struct rtgenmsg)) {
-		if (mnl_attr_get_type(attr) == NETNSA_NSID &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0 &&
-		    (int32_t)mnl_attr_get_u32(attr) >= RTNL_TARGET_NSID_FIRST)
-			*found = true;
+		if (mnl_attr_get_type(attr) != NETNSA_NSID ||
+		    mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+			continue;
+		nsid = (int32_t)mnl_attr_get_u32(attr);
+		if (nsid >= next->from && (next->found < 0 || nsid < next->found))
+			next->found = nsid;
 	}
 	return 0;
 }
 
 int rtnl_has_targets(struct nl_sock *nl)
 {
+	struct next_nsid next = { .from = RTNL_TARGET_NSID_FIRST };
 	char text[NL_TEXT_MAX];
 	union rtnl_request req;
-	bool found = false;
 	int r;
 
-	(void)rtnl_request_init(&req, RTM_GETNSID, NLM_F_DUMP, sizeof(struct rtgenmsg));
-	r = nl_talk(nl, &req.nlh, see_target, &found, text);
-	return r < 0 ? r : found;
+	for (;;) {
+		next.found = -1;
+		(void)rtnl_request_init(&req, RTM_GETNSID, NLM_F_DUMP, sizeof(struct rtgenmsg));
+		r = nl_talk(nl, &req.nlh, see_nsid, &next, text);
+		if (r < 0 || next.found < 0)
+			return r;
+		/* For a while the dump has those, too, that are gone. */
+		r = rtnl_nsid_is_alive(nl, next.found);
+		if (r != 0 || next.found == INT32_MAX)
+			return r;
+		next.from = next.found + 1;
+	}
 }
 
 static int count_link(const struct nlmsghdr *nlh, void *data)

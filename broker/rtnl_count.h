@@ -37,7 +37,7 @@ int rtnl_target_nsid(struct nl_sock *nl, int netns_fd, int32_t wanted, int32_t *
 /* Whether @nsid is that of a netns. Returns 1, 0, or -errno. */
 int rtnl_nsid_is_alive(struct nl_sock *nl, int32_t nsid);
 
-/* Whether there is any id in the range of targets. Returns 1, 0, or -errno. */
+/* Whether there is any target that is alive and has an id in their range. Returns 1, 0, or -errno. */
 int rtnl_has_targets(struct nl_sock *nl);
 
 /* Add the macvlans of the target @nsid to @uses. A target that is gone has none. Returns 0, or

@@ -17,7 +17,10 @@ void session_init(struct session *s)
 			       .rtnl = { .fd = -1 },
 			       .self = { .netns = -1 },
 			       .target = -1,
-			       .target_rtnl = { .fd = -1 } };
+			       .target_rtnl = { .fd = -1 },
+			       .ledger = { .fd = -1 },
+			       .self_nsid = -1,
+			       .target_nsid = -1 };
 }
 
 int session_run(struct session *s)

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "broker/caller.h"
+#include "broker/ledger.h"
 #include "broker/nsfd.h"
 #include "broker/policy.h"
 #include "common/nl.h"
@@ -38,6 +39,10 @@ struct session {
 	int target;                 /* netns; owned; -1 before PHASE_BOUND */
 	struct nl_sock target_rtnl; /* the worker's socket; owned; fd -1 before PHASE_BOUND */
 	uint64_t target_id;
+
+	struct ledger ledger; /* owned; fd -1: no rule has a limit */
+	int32_t self_nsid;    /* of the broker's netns in itself; -1 before it is needed */
+	int32_t target_nsid;  /* of the target in the broker's netns; likewise */
 };
 
 /* A session that owns nothing and may do nothing. */

@@ -19,6 +19,11 @@ enum {
 	ANY_ARGS = -1
 };
 
+/* The broker's ledger has this descriptor, so that the list can say so. */
+enum {
+	SECCOMP_LEDGER_FD = 31
+};
+
 struct seccomp_list {
 	const char *name;
 	const struct seccomp_rule *rules;

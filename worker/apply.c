@@ -48,6 +48,7 @@ static const struct {
 	{ -EINVAL, "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
 	{ -EOPNOTSUPP, "this kernel has no macvlan; load the module" },
 	{ -EPERM, "the broker refuses it; its audit log has the reason" },
+	{ -EDQUOT, "a limit of the broker's policy" },
 };
 
 static const char *hint_of(int error)
@@ -62,7 +63,8 @@ static const char *hint_of(int error)
 static int fail_make(const struct applying *a, const struct plan_link *link, int error,
 		     const char *text)
 {
-	return report_fail(a->report, error == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
+	return report_fail(a->report,
+			   error == -EPERM || error == -EDQUOT ? EXIT_REFUSED : EXIT_UNDONE,
 			   "%s: record %zu: cannot make macvlan %s on %s: %s%s%s%s%s%s",
 			   link->at.file, link->at.record, link->dev->name, link->parent,
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",

@@ -21,7 +21,7 @@
 #include "netcr.pb-c.h"
 #include "worker/report.h"
 
-#define DEFAULT_SOCKET "/run/netcr/broker.sock"
+#define DEFAULT_SOCKET NETCR_RUN_DIR "/broker.sock"
 
 enum {
 	VERSION_MIN = 1,
