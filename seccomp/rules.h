@@ -33,6 +33,7 @@ struct seccomp_list {
 extern const struct seccomp_list broker_seccomp;
 extern const struct seccomp_list worker_seccomp;
 extern const struct seccomp_list worker_dump_seccomp;
+extern const struct seccomp_list outside_seccomp;
 
 /* Empty but in a build with sanitizers, whose run-time needs more than the program. */
 extern const struct seccomp_list sanitizer_seccomp;

@@ -21,6 +21,7 @@
 #include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/netstate.h"
+#include "worker/outside.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/ruleset_apply.h"
@@ -152,6 +153,8 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 	int32_t got;
 	int r;
 
+	if (nsid->by_outside)
+		return outside_give_nsid(&a->target->outside, nsid->nsid, text);
 	if (!nsid->of_host)
 		return links_set_nsid(&a->target->nl, a->target->netns, nsid->nsid, text);
 	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
@@ -179,8 +182,8 @@ static int apply_nsid(struct applying *a, const struct step *step)
 	if (r < 0)
 		return report_fail(a->report, r == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
 				   "cannot give the %s network namespace the nsid %d: %s%s%s",
-				   nsid->of_host ? "broker's" : "target's own", nsid->nsid,
-				   log_errname(-r), *text ? " " : "", text);
+				   plan_nsid_whose(nsid), nsid->nsid, log_errname(-r),
+				   *text ? " " : "", text);
 	a->undo.gave_nsids = true;
 	return 0;
 }
@@ -216,6 +219,8 @@ static int apply_make_own(struct applying *a, const struct step *step)
 	char text[NL_TEXT_MAX], what[256];
 	int r;
 
+	if (link->outside)
+		return link_make_outside(link, a->target, a->report);
 	r = link_make(link, a->target, text);
 	if (r == 0)
 		return 0;

@@ -19,6 +19,7 @@
 #include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/options.h"
+#include "worker/outside.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/target.h"
@@ -43,6 +44,11 @@ static int open_all(struct restore *c)
 	if (!status)
 		status = broker_open(c->options.broker, &c->broker, &c->report);
 	if (!status)
+		status = outside_parse(&c->target.outside, &c->options.externals, &c->report);
+	if (!status)
+		status = outside_start(&c->target.outside, c->options.outside_netns,
+				       c->target.netns, &c->report);
+	if (!status)
 		status = target_join(&c->target, &c->report);
 	if (!status)
 		status = tools_start(&c->target.tools, &c->report);
@@ -54,6 +60,7 @@ static int load_and_plan(struct restore *c)
 	struct link_list links = { 0 };
 	struct plan_input in = { .image = &c->image,
 				 .externals = &c->options.externals,
+				 .outside = &c->target.outside,
 				 .links = &links,
 				 .uids = c->target.uids,
 				 .gids = c->target.gids };
@@ -64,6 +71,8 @@ static int load_and_plan(struct restore *c)
 		status = image_check(&c->image, &c->report);
 	if (!status)
 		status = ruleset_check_tools(&c->image.ruleset, &c->target.tools, &c->report);
+	if (!status)
+		status = outside_look(&c->target.outside, &c->report);
 	if (status)
 		return status;
 	r = links_get(&c->target.nl, &links);
@@ -133,6 +142,8 @@ static json_t *link_to_json(const struct plan_link *link)
 	(void)json_object_set_new(object, "ifindex", json_integer(link->ifindex));
 	if (link->parent[0])
 		(void)json_object_set_new(object, "parent", json_string(link->parent));
+	if (link->outside)
+		(void)json_object_set_new(object, "outside", json_string(link->outside->out));
 	return object;
 }
 
@@ -194,10 +205,11 @@ int cmd_restore(int argc, char *argv[])
 	c.images = -1;
 	broker_init(&c.broker);
 	target_init(&c.target);
-	status = options_parse(argc, argv,
-			       OPTION_IMAGES | OPTION_TARGET | OPTION_NS_ID | OPTION_EXTERNAL |
-				       OPTION_BROKER | OPTION_DRY_RUN | OPTION_JSON,
-			       &c.options, &c.report);
+	status =
+		options_parse(argc, argv,
+			      OPTION_IMAGES | OPTION_TARGET | OPTION_NS_ID | OPTION_EXTERNAL |
+				      OPTION_BROKER | OPTION_DRY_RUN | OPTION_JSON | OPTION_OUTSIDE,
+			      &c.options, &c.report);
 	if (!status)
 		(void)run(&c);
 	status = report_finish(&c.report);

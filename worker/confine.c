@@ -55,10 +55,13 @@ static int restrict_paths(const struct confine_args *args)
 
 int confine(const struct confine_args *args, struct report *report)
 {
+	const struct seccomp_list *calls = args->outside ? &outside_seccomp
+					   : args->saves ? &worker_dump_seccomp
+							 : &worker_seccomp;
 	const char *failed;
 	int r;
 
-	r = drop_capabilities(args->sysctls >= 0);
+	r = drop_capabilities(args->sysctls >= 0 || args->outside);
 	if (r == -EACCES)
 		return report_fail(report, EXIT_REFUSED,
 				   "there is no CAP_NET_ADMIN over the target: its user namespace "
@@ -73,7 +76,7 @@ int confine(const struct confine_args *args, struct report *report)
 	if (r < 0)
 		return report_fail(report, EXIT_OS_, "cannot restrict paths by Landlock: %s",
 				   strerror(-r));
-	r = seccomp_install(args->saves ? &worker_dump_seccomp : &worker_seccomp, &failed);
+	r = seccomp_install(calls, &failed);
 	if (r < 0)
 		return report_fail(report, EXIT_OS_, "cannot filter the system calls%s%s: %s",
 				   failed ? ", at " : "", failed ? failed : "", strerror(-r));

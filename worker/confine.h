@@ -11,9 +11,10 @@ struct confine_args {
 	int sysctls;   /* borrowed; what is below it stays readable and writable; -1: nothing */
 	bool saves;    /* a dump: images are made below image_dir, and sysctls are only read */
 	int device;    /* borrowed; a device that can still be opened by its path; -1: none */
+	bool outside;  /* not the worker, but its helper for links outside (outside.h) */
 };
 
 /* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are
- * sysctls to write, and nothing else; no_new_privs; Landlock; the worker's system calls only.
+ * sysctls to write or it is the helper, and nothing else; no_new_privs; Landlock; the worker's system calls only.
  * For good. Returns 0 or an exit status. */
 int confine(const struct confine_args *args, struct report *report);

@@ -32,17 +32,20 @@ static bool cut(struct external *e)
 	return true;
 }
 
-static bool is_of_dump(const char *kind)
+static bool is_known(const struct externals *externals, const char *kind)
 {
-	return strcmp(kind, "veth") == 0 || strcmp(kind, "netdev") == 0 || strcmp(kind, "net") == 0;
+	return strcmp(kind, "macvlan") == 0 || strcmp(kind, "veth") == 0 ||
+	       strcmp(kind, "netdev") == 0 || (externals->of_dump && strcmp(kind, "net") == 0);
 }
 
 static int check(const struct externals *externals, const struct external *e, const char *key,
 		 struct report *report)
 {
-	if (strcmp(e->kind, "macvlan") != 0 && !(externals->of_dump && is_of_dump(e->kind)))
+	if (!is_known(externals, e->kind))
 		return report_fail(report, EXIT_USAGE_,
-				   "--external %s: only macvlan[NAME]:PARENT is known", key);
+				   "--external %s: only macvlan[NAME]:PARENT, veth[NAME]:OUT and "
+				   "netdev[NAME]:DEVICE are known%s",
+				   key, externals->of_dump ? ", and net[INODE]:KEY" : "");
 	for (size_t i = 0; i < externals->n; i++) {
 		if (strcmp(externals->list[i].kind, e->kind) == 0 &&
 		    strcmp(externals->list[i].name, e->name) == 0)

@@ -1,6 +1,7 @@
 /*
  * extlink: somebody else brings the device, and the images have its parameters: address, MTU,
- * flags and sysctls. It is known by its name; its index may be another one than at the dump.
+ * flags and sysctls. It is known by its name; its index may be another one than at the dump, unless
+ * it is brought in from outside.
  */
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 #include "common/check.h"
 #include "worker/link_kind.h"
+#include "worker/link_outside.h"
 #include "worker/links.h"
 #include "worker/plan.h"
 #include "worker/report.h"
@@ -34,14 +36,17 @@ static int plan_extlink(struct plan_link *link, struct plan_input *in, struct re
 {
 	const Img__NetDevice *dev = link->dev;
 	const struct link_state *there = links_find_name(in->links, dev->name);
+	int status = link_outside_plan(link, in, /* adopts= */ true, report);
 
+	if (status || link->outside)
+		return status;
 	if (!there || there->group == PLAN_GROUP)
 		return report_fail(
 			report, EXIT_UNDONE,
 			"%s: record %zu: link %s is one that the images have only the "
 			"parameters of, and the target has none of this name; provide it "
-			"first; nothing was done",
-			link->at.file, link->at.record, dev->name);
+			"first, or bring it in by --external 'netdev[%s]:DEVICE'; nothing was done",
+			link->at.file, link->at.record, dev->name, dev->name);
 	if (there->master && !is_leftover(in->links, there->master))
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: link %s of the target has a master already; "

@@ -92,6 +92,21 @@ int link_make(const struct plan_link *link, struct target *target, char ret_text
 	return nl_talk(&target->nl, &request.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
 }
 
+int link_make_outside(const struct plan_link *link, struct target *target, struct report *report)
+{
+	const struct outside_wish wish = {
+		.ifindex = link->ifindex,
+		.mtu = link->dev->mtu,
+		.address = link->dev->has_address ? link->dev->address.data : NULL,
+	};
+	char text[OUTSIDE_TEXT_MAX];
+	int status = outside_make(&target->outside, link->outside, &wish, text);
+
+	return status ? report_fail(report, status, "%s: record %zu: %s", link->at.file,
+				    link->at.record, text)
+		      : 0;
+}
+
 /* --- is there such a kind? --- */
 
 /* A device cannot have no queue, but the kernel looks for the kind before it counts queues

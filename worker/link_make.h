@@ -27,6 +27,9 @@ int link_make_encode(const struct plan_link *link, void *buf, size_t size);
 /* Make it, by its kind's own function where there is one. Returns 0 or -errno with a text. */
 int link_make(const struct plan_link *link, struct target *target, char ret_text[NL_TEXT_MAX]);
 
+/* The same for one that reaches outside, by the helper. Returns 0 or an exit status. */
+int link_make_outside(const struct plan_link *link, struct target *target, struct report *report);
+
 /* Find out whether this kernel has the kinds of all links that the worker is to make, in a way
  * that changes nothing. Returns 0, or EXIT_OS_ with the link and the kind. */
 int link_make_probe(const struct plan *plan, struct target *target, struct report *report);

@@ -1,6 +1,6 @@
 /*
  * veth: both ends in one request, each with its own name, index, address and MTU. The end that
- * comes first in the image makes the pair.
+ * comes first in the image makes the pair. One whose other end is outside is made by the helper.
  */
 #include <stdio.h>
 
@@ -12,7 +12,9 @@
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
 #include "worker/link_make.h"
+#include "worker/link_outside.h"
 #include "worker/links.h"
+#include "worker/outside.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 
@@ -29,16 +31,27 @@ static int fail_elsewhere(const struct plan_link *link, struct report *report)
 
 	if (!dev->has_peer_nsid)
 		return report_fail(
-			report, EXIT_IMAGE,
-			"%s: record %zu: veth %s has its other end (index %u) outside of "
-			"the checkpoint, which this version cannot make; nothing was done",
-			link->at.file, link->at.record, dev->name, dev->peer_ifindex);
+			report, EXIT_USAGE_,
+			"%s: record %zu: veth %s has its other end (index %u) outside of the "
+			"checkpoint: name it by --external 'veth[%s]:OUT[@BRIDGE]', or bring in "
+			"a device by --external 'netdev[%s]:DEVICE'; nothing was done",
+			link->at.file, link->at.record, dev->name, dev->peer_ifindex, dev->name,
+			dev->name);
 	return report_fail(
 		report, EXIT_IMAGE,
 		"%s: record %zu: veth %s has its other end (index %u) in namespace %u of "
 		"the images; this version restores one namespace by itself; nothing was "
 		"done",
 		link->at.file, link->at.record, dev->name, dev->peer_ifindex, dev->peer_nsid);
+}
+
+static int plan_elsewhere(struct plan_link *link, struct plan_input *in, struct report *report)
+{
+	int status = link_outside_plan(link, in, /* adopts= */ false, report);
+
+	if (!status && !link->outside)
+		status = link_outside_plan(link, in, /* adopts= */ true, report);
+	return status || link->outside ? status : fail_elsewhere(link, report);
 }
 
 static int fail_peer(const struct plan_link *link, const char *what, struct report *report)
@@ -59,7 +72,7 @@ static int plan_veth(struct plan_link *link, struct plan_input *in, struct repor
 				   "%s: record %zu: veth %s does not say which its other end is",
 				   link->at.file, link->at.record, dev->name);
 	if (!dev->has_peer_nsid || dev->peer_nsid != in->image->id)
-		return fail_elsewhere(link, report);
+		return plan_elsewhere(link, in, report);
 	if (dev->peer_ifindex == dev->ifindex)
 		return fail_peer(link, "which is its own", report);
 	peer = plan_find(in, dev->peer_ifindex);
@@ -95,6 +108,12 @@ static bool put_veth(struct nlmsghdr *nlh, size_t size, const struct plan_link *
 static int verify_veth(const struct plan_link *link, const struct link_state *state,
 		       struct report *report)
 {
+	if (link->outside && state->link_elsewhere)
+		return 0;
+	if (link->outside)
+		return report_fail(report, EXIT_UNDONE,
+				   "%s: record %zu: veth %s came out with its other end inside",
+				   link->at.file, link->at.record, link->dev->name);
 	if (state->link != link->peer->ifindex || state->link_elsewhere)
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: veth %s came out with index %u as its other "

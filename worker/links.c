@@ -84,6 +84,8 @@ static void read_attr(const struct nlattr *attr, struct link_state *link)
 		break;
 	case IFLA_LINK_NETNSID:
 		link->link_elsewhere = true;
+		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			link->link_nsid = (int32_t)mnl_attr_get_u32(attr);
 		break;
 	case IFLA_ADDRESS:
 		link->has_address = mnl_attr_get_payload_len(attr) == sizeof(link->address);

@@ -24,6 +24,7 @@ struct link_state {
 	uint16_t macvlan_flags;
 	uint32_t link;       /* index of what it is tied to: a parent, or the other end; 0: none */
 	bool link_elsewhere; /* in another netns */
+	int32_t link_nsid;   /* which one: its id in that of the link; where link_elsewhere */
 	uint32_t master;     /* 0: none */
 	size_t data_len;     /* of data; 0 where there is more than fits */
 	_Alignas(uint32_t) uint8_t data[LINKS_DATA_MAX]; /* the payload of IFLA_INFO_DATA */

@@ -12,7 +12,7 @@
 
 static const char usage_text[] =
 	"Usage: netcr-worker restore -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
-	"                            [--broker B] [--dry-run] [--json]\n"
+	"                            [--outside-netns PATH] [--broker B] [--dry-run] [--json]\n"
 	"       netcr-worker dump    -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
 	"                            [--skip-kind KIND]... [--json]\n"
 	"       netcr-worker show    -D DIR [--ns-id N] [--json | --dot]\n"
@@ -46,6 +46,14 @@ static const char usage_text[] =
 	"  --external 'macvlan[NAME]:PARENT'\n"
 	"                          the parent of macvlan NAME, or of all with NAME '*': an\n"
 	"                          interface in the broker's network namespace\n"
+	"  --external 'veth[NAME]:OUT[@BRIDGE]'\n"
+	"                          the other end of veth NAME, where it is outside; as a port of\n"
+	"                          BRIDGE, and up\n"
+	"  --external 'netdev[NAME]:DEVICE'\n"
+	"                          link NAME is DEVICE, which is outside, and is brought in\n"
+	"  --outside-netns PATH    outside, for these two; default: the network namespace that "
+	"the\n"
+	"                          command is started in\n"
 	"  --skip-kind KIND        leave out links of this kind, with a warning\n"
 	"  --broker fd:N|PATH      the session to use; default: $NETCR_BROKER, or\n"
 	"                          /run/netcr/broker.sock\n"

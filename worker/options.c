@@ -22,6 +22,7 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "dot", no_argument, NULL, 'g' },
+	{ "outside-netns", required_argument, NULL, 'o' },
 	{ "skip-kind", required_argument, NULL, 's' },
 	{ "name", required_argument, NULL, 'N' },
 	{ "parent", required_argument, NULL, 'A' },
@@ -46,7 +47,7 @@ static unsigned int set_of(int c)
 		{ 'u', OPTION_TARGET }, { 'i', OPTION_NS_ID },     { 'e', OPTION_EXTERNAL },
 		{ 'b', OPTION_BROKER }, { 'd', OPTION_DRY_RUN },   { 'j', OPTION_JSON },
 		{ 'g', OPTION_DOT },    { 's', OPTION_SKIP_KIND }, { 'N', OPTION_NAME },
-		{ 'A', OPTION_ATTACH },
+		{ 'A', OPTION_ATTACH }, { 'o', OPTION_OUTSIDE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
@@ -104,6 +105,9 @@ static int take(int c, int index, struct options *options, struct report *report
 		break;
 	case 's':
 		status = skip_kinds_add(&options->skip, optarg, report);
+		break;
+	case 'o':
+		options->outside_netns = optarg;
 		break;
 	case 'g':
 		options->dot = true;

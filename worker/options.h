@@ -17,6 +17,7 @@ struct options {
 	uint32_t ns_id;             /* 0: not given */
 	struct externals externals; /* owned */
 	const char *broker;         /* NULL: not given */
+	const char *outside_netns;  /* NULL: not given */
 	bool dry_run, json, dot;
 	struct skip_kinds skip;
 	struct attach_spec attach;
@@ -33,6 +34,7 @@ enum option_set {
 	OPTION_JSON = 1 << 6,
 	OPTION_DOT = 1 << 7,
 	OPTION_SKIP_KIND = 1 << 8,
+	OPTION_OUTSIDE = 1 << 9,
 	OPTION_ATTACH = 1 << 12, /* the keys of attach_spec_set() but for name */
 	OPTION_NAME = 1 << 13,   /* of a link, into attach.name */
 };

@@ -101,8 +101,19 @@ static int plan_sets(const struct image_netns *image, struct plan *plan, struct 
 
 /* --- nsids --- */
 
+/* Where the other ends of the images' links are. */
+static bool has_outside(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_links; i++) {
+		if (plan->links[i].maker == MAKER_OUTSIDE)
+			return true;
+	}
+	return false;
+}
+
 static int plan_nsids(const struct image_netns *image, struct plan *plan, struct report *report)
 {
+	const bool by_outside = has_outside(plan);
 	const Img__Netns *ns = image->netns;
 
 	if (ns->n_nsids == 0)
@@ -135,8 +146,10 @@ static int plan_nsids(const struct image_netns *image, struct plan *plan, struct
 					   "images; this version restores one namespace by itself",
 					   image->netns_name, id->netnsid_value, id->target_ns_id);
 		plan->nsids[plan->n_nsids++] =
-			(struct plan_nsid){ .nsid = id->netnsid_value, .of_host = of_host };
-		plan->needs_broker |= of_host;
+			(struct plan_nsid){ .nsid = id->netnsid_value,
+					    .of_host = of_host,
+					    .by_outside = of_host && by_outside };
+		plan->needs_broker |= of_host && !by_outside;
 	}
 	return 0;
 }
@@ -150,8 +163,8 @@ static void add_step(struct plan *plan, enum step_type type, size_t first, size_
 
 static bool is_own(const struct plan_link *link, bool is_master, bool is_above)
 {
-	return link->maker == MAKER_WORKER && link->kind->is_master == is_master &&
-	       (link->below != NULL) == is_above;
+	return (link->maker == MAKER_WORKER || link->maker == MAKER_OUTSIDE) &&
+	       link->kind->is_master == is_master && (link->below != NULL) == is_above;
 }
 
 static void add_own_makes(struct plan *plan, bool is_master, bool is_above)

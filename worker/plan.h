@@ -18,6 +18,8 @@ struct id_map;
 struct image_netns;
 struct link_list;
 struct netstate;
+struct outside;
+struct outside_link;
 struct report;
 struct ruleset;
 
@@ -36,6 +38,7 @@ enum maker {
 	MAKER_BROKER, /* link-create, with parent and spec */
 	MAKER_WORKER, /* link_make() */
 	MAKER_PEER,   /* comes with its other end */
+	MAKER_OUTSIDE /* the worker's helper, with outside */
 };
 
 #define PLAN_NO_ID UINT32_MAX
@@ -48,6 +51,7 @@ struct plan_link {
 	uint32_t ifindex; /* in the target: that of the image, if the link is made */
 	const struct plan_link *peer, *below, *master; /* of the same plan; or NULL */
 	char parent[IFNAMSIZ];                         /* of a macvlan */
+	const struct outside_link *outside;            /* borrowed; with MAKER_OUTSIDE */
 	struct link_spec spec;                         /* of a macvlan */
 	uint32_t owner, group;                         /* of a tun; PLAN_NO_ID: none */
 	bool set_address;                              /* of a link that is there */
@@ -57,7 +61,8 @@ struct plan_link {
 
 struct plan_nsid {
 	int32_t nsid;
-	bool of_host; /* of the broker's netns; else of the target itself */
+	bool of_host;    /* of the netns that the dumper was in; else of the target itself */
+	bool by_outside; /* which is the outside one here; else the broker's */
 };
 
 struct plan {
@@ -81,6 +86,7 @@ struct plan {
 struct plan_input {
 	const struct image_netns *image;
 	struct externals *externals;
+	const struct outside *outside;    /* or NULL */
 	const struct link_list *links;    /* of the target, as it is now */
 	const struct id_map *uids, *gids; /* of the target's user namespace */
 	struct plan *plan;                /* set by plan_make() */
@@ -106,6 +112,9 @@ bool plan_is_ethernet(const struct plan_link *link);
 bool plan_is_made(const struct plan_link *link);
 
 void plan_fini(struct plan *plan);
+
+/* "broker's", "outside" or "target's own". */
+const char *plan_nsid_whose(const struct plan_nsid *nsid);
 
 /* The step in words, without a newline. */
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size);

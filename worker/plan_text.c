@@ -5,8 +5,16 @@
 
 #include "worker/links.h"
 #include "worker/netstate.h"
+#include "worker/outside.h"
 #include "worker/plan.h"
 #include "worker/ruleset.h"
+
+const char *plan_nsid_whose(const struct plan_nsid *nsid)
+{
+	if (!nsid->of_host)
+		return "target's own";
+	return nsid->by_outside ? "outside" : "broker's";
+}
 
 static size_t count_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
 {
@@ -33,9 +41,25 @@ static void describe_make(const struct plan *plan, const struct step *step, char
 			       last->dev->name, last->dev->ifindex, last->parent);
 }
 
+static void describe_outside(const struct plan_link *link, char *ret, size_t size)
+{
+	const struct outside_link *outside = link->outside;
+
+	if (outside->adopts)
+		(void)snprintf(ret, size, "bring %s in from outside, as %s with index %u",
+			       outside->out, link->dev->name, link->ifindex);
+	else
+		(void)snprintf(ret, size,
+			       "make veth %s with index %u, and its other end %s outside%s%s",
+			       link->dev->name, link->ifindex, outside->out,
+			       *outside->bridge ? ", up and a port of " : "", outside->bridge);
+}
+
 static void describe_own(const struct plan_link *link, char *ret, size_t size)
 {
-	if (link->peer)
+	if (link->outside)
+		describe_outside(link, ret, size);
+	else if (link->peer)
 		(void)snprintf(ret, size,
 			       "make %s %s with index %u, and its other end %s with "
 			       "index %u",
@@ -87,7 +111,7 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		break;
 	case STEP_NSID:
 		(void)snprintf(ret, size, "give the %s network namespace the nsid %d",
-			       plan->nsids[step->first].of_host ? "broker's" : "target's own",
+			       plan_nsid_whose(&plan->nsids[step->first]),
 			       plan->nsids[step->first].nsid);
 		break;
 	case STEP_MAKE:

@@ -36,6 +36,7 @@ void target_init(struct target *target)
 				   .lock = -1,
 				   .handover = -1,
 				   .nl = { .fd = -1 },
+				   .outside = { .sock = -1 },
 				   .tools = { .sock = -1 } };
 }
 
@@ -52,6 +53,7 @@ void target_fini(struct target *target)
 	fd_closep(&target->lock);
 	fd_closep(&target->handover);
 	fd_closep(&target->nl.fd);
+	outside_fini(&target->outside);
 	tools_fini(&target->tools);
 	free(target->nl.buf);
 	target->nl.buf = NULL;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "common/nl.h"
+#include "worker/outside.h"
 #include "worker/tools.h"
 
 struct id_map;
@@ -28,7 +29,8 @@ struct target {
 	struct nl_sock nl;          /* owned; in the target */
 	uint64_t ino;               /* of the netns, for messages */
 
-	struct tools tools; /* owned; started by commands that have to do with rules */
+	struct outside outside; /* owned; with a helper where links reach outside */
+	struct tools tools;     /* owned; started by commands that have to do with rules */
 };
 
 /* A target that owns nothing. */

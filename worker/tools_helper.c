@@ -23,6 +23,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "worker/helper.h"
 
 enum {
 	TOOL_SECONDS = 60,
@@ -322,38 +323,12 @@ static void refuse(int sock, const struct tools_request *request, int error)
 	reply(sock, -ECHILD, &run, /* is_unknown= */ false);
 }
 
-/* A terminal's Ctrl-C is for the worker, which undoes with our help then. */
-static void reset_signals(void)
-{
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE };
-	sigset_t none;
-
-	for (int n = 1; n < NSIG; n++)
-		(void)signal(n, SIG_DFL);
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		(void)signal(ignored[i], SIG_IGN);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* Become a process that has @sock, as 3, and nothing else of the worker's. */
-static int leave_worker(int sock)
-{
-	for (int fd = 0; fd < 3; fd++)
-		(void)close(fd);
-	if (fd_open_std() < 0 || (sock != 3 && dup3(sock, 3, O_CLOEXEC) < 0) || chdir("/") < 0)
-		_exit(1);
-	(void)syscall(SYS_close_range, 4U, ~0U, 0U);
-	(void)prctl(PR_SET_NAME, "netcr-tools", 0, 0, 0);
-	return 3;
-}
-
 void tools_helper(int take_sock, const struct tools *tools)
 {
-	const int sock = leave_worker(take_sock);
+	int sock = take_sock;
 	int confined;
 
-	reset_signals();
+	helper_leave((int *const[]){ &sock }, 1, "netcr-tools");
 	confined = tools_confine();
 	/* After the capabilities have changed, which would undo it; and if the worker has died
 	 * already, its end of the socket is closed. */

@@ -45,16 +45,17 @@ def test_stable_secret_of_loopback(alone, container, user1, data):
     assert sysctl(box, "ipv6/conf/lo/stable_secret")
 
 
-@pytest.mark.parametrize("name, ns, texts", [
-    ("cr-veth-ns", "10", ("record 2: veth zdtmvthc0", "index 2", "outside of the checkpoint")),
-    ("netns-sub-veth-uns", "10", ("record 3: veth zdtm0", "index 12", "namespace 16")),
-    ("netns-sub-veth-uns", "16", ("record 2: veth zdtm0", "index 12", "namespace 10")),
-    ("netns-sub-veth-uns", "17", ("record 2: veth zdtm1", "index 22", "namespace 10"))])
-def test_other_end_elsewhere(alone, container, user1, data, name, ns, texts):
+@pytest.mark.parametrize("name, ns, status, texts", [
+    ("cr-veth-ns", "10", 64, ("record 2: veth zdtmvthc0", "index 2", "outside of the checkpoint",
+                              "--external 'veth[zdtmvthc0]:OUT[@BRIDGE]'")),
+    ("netns-sub-veth-uns", "10", 65, ("record 3: veth zdtm0", "index 12", "namespace 16")),
+    ("netns-sub-veth-uns", "16", 65, ("record 2: veth zdtm0", "index 12", "namespace 10")),
+    ("netns-sub-veth-uns", "17", 65, ("record 2: veth zdtm1", "index 22", "namespace 10"))])
+def test_other_end_elsewhere(alone, container, user1, data, name, ns, status, texts):
     """What is missing is said, with the link, before anything is done."""
     box = container(user1)
     before = snapshot(box)
-    result = alone(box, f"{data}/{name}", "--ns-id", ns, status=65)
+    result = alone(box, f"{data}/{name}", "--ns-id", ns, status=status)
     for text in (f"netdev-{ns}.img", "nothing was done", *texts):
         assert text in result.said
     assert_same(box, before)

@@ -199,7 +199,7 @@ static void ends_of_a_veth(void **state)
 	k->devs[0].peer_nsid = 11;
 	kinds_refused(k, EXIT_IMAGE, "in namespace 11");
 	k->devs[0].has_peer_nsid = 0;
-	kinds_refused(k, EXIT_IMAGE, "outside of the checkpoint");
+	kinds_refused(k, EXIT_USAGE_, "outside of the checkpoint");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, kinds_setup, kinds_teardown)

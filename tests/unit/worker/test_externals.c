@@ -46,8 +46,8 @@ static void I5_forms_that_are_none(void **state)
 
 static void I5_other_kinds(void **state)
 {
-	static const char *const keys[] = { "veth[a]:b", "net[1]:x", "macvla[a]:b", "macvlan2[a]:b",
-					    "Macvlan[a]:b" };
+	static const char *const keys[] = { "bridge[a]:b", "net[1]:x", "macvla[a]:b",
+					    "macvlan2[a]:b", "Macvlan[a]:b" };
 	struct externals e = { 0 };
 	struct report report;
 

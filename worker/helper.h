@@ -1,0 +1,10 @@
+/* What processes have in common that are forked from the worker before it confines itself. */
+#pragma once
+
+#include <stddef.h>
+
+/* Become a process that has of the worker's descriptors only the @n in @fds, at most eight, which
+ * become 3 and up, in their order; *fds[i] is changed. A negative one is passed over, and stays so.
+ * Its working directory is /, its name @name, and what a terminal sends to all is for the worker
+ * alone. Ends the process if it cannot. */
+void helper_leave(int *const fds[], size_t n, const char *name);
