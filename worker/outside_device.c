@@ -126,7 +126,7 @@ int outside_device_undo(struct outside_hands *h, const struct outside_link *link
 	int r = bring_back(h, link, made);
 
 	if (r < 0)
-		return outside_left(report, "this device cannot be moved back outside:", link->out,
+		return outside_left(report, "this device is not back outside as it was:", link->out,
 				    r);
 	r = set_back(h, &made->before);
 	if (r < 0)
