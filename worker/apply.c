@@ -355,11 +355,11 @@ static int (*const takers[])(struct applying *a, const struct step *step) = {
 
 /* --- all of them --- */
 
-static int take_steps(struct applying *a)
+static int take_steps(struct applying *a, size_t first)
 {
 	int status = 0;
 
-	for (size_t i = 0; !status && i < a->plan->n_steps; i++) {
+	for (size_t i = first; !status && i < a->plan->n_steps; i++) {
 		const struct step *step = &a->plan->steps[i];
 
 		status = interrupt_check(a->report);
@@ -373,14 +373,18 @@ int apply(const struct plan *plan, struct target *target, struct broker *broker,
 	  struct report *report)
 {
 	struct applying a = { .plan = plan, .target = target, .broker = broker, .report = report };
+	const size_t clear = plan->n_steps > 0 && plan->steps[0].type == STEP_CLEAR;
 	int status;
 
-	status = undo_remember(&a.undo, target, report);
+	/* What an interrupted restore left, addresses and all, is nothing to come back to. */
+	status = clear ? apply_clear(&a, plan->steps) : 0;
+	if (!status)
+		status = undo_remember(&a.undo, target, report);
 	a.undo.images = plan->state;
 	if (!status) {
 		/* They stay blocked: after the last step there is nothing to interrupt. */
 		interrupt_hold();
-		status = take_steps(&a);
+		status = take_steps(&a, clear);
 		if (status && !undo_run(&a.undo, target, report)) {
 			report->status = EXIT_LEFT;
 			status = EXIT_LEFT;

@@ -11,25 +11,9 @@
 
 #include "common/cleanup.h"
 #include "worker/dump.h"
+#include "worker/ping_range.h"
 #include "worker/report.h"
 #include "worker/state_sysctl.h"
-
-enum {
-	OVERFLOW_GID = 65534
-};
-
-/* The default lets no group ping; it is said by a range that is empty ("1 0"). A group that the
- * container does not have reads as 65534, so both ends do where the range was set outside: that
- * is the default there, too, and a container could not set anything else. */
-static bool is_default_range(const char *text)
-{
-	unsigned long low, high;
-	char *end;
-
-	low = strtoul(text, &end, 10);
-	high = strtoul(end, &end, 10);
-	return low > high || (low == OVERFLOW_GID && high == OVERFLOW_GID);
-}
 
 /* Those that are texts. All others are numbers, also where their value happens not to be one. */
 static bool is_text(const char *name)
@@ -51,7 +35,7 @@ static int encode(const char *name, const struct sysctl_value *value, Img__Sysct
 		ret->iarg = value->number;
 		return 0;
 	}
-	if (strcmp(name, "ping_group_range") == 0 && is_default_range(value->text))
+	if (strcmp(name, "ping_group_range") == 0 && ping_range_is_default(value->text))
 		return 0;
 	/* As the file reads, with its newline. */
 	if (asprintf(&ret->sarg, "%s\n", value->text) < 0) {

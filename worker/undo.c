@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "worker/ping_range.h"
 #include "worker/plan.h"
 #include "worker/report.h"
 #include "worker/target.h"
@@ -190,9 +191,12 @@ static bool undo_sysctls(const struct undo *undo, struct target *target, struct 
 	size_t missing = 0;
 	bool clean = true;
 
-	for (size_t i = 0; i < undo->n_sets; i++)
+	for (size_t i = 0; i < undo->n_sets; i++) {
+		if (undo->sets[i].table == &sysctl_ipv4)
+			ping_range_undo(target->sysctls, &undo->sets[i]);
 		(void)sysctl_set_write(target->sysctls, &undo->sets[i], /* defaults= */ NULL,
 				       &missing, &failure);
+	}
 	for (size_t i = 0; i < undo->n_sets; i++)
 		clean = check_set(&undo->sets[i], target, report) && clean;
 	return clean;

@@ -80,9 +80,10 @@ def lasting(ns):
         for key in ("operstate", "qdisc", "promiscuity"):
             link.pop(key)
         link["flags"] = sorted(set(link["flags"]) - {"NO-CARRIER", "LOWER_UP"})
-        data = link.get("linkinfo", {}).get("info_data", {})
-        for key in [key for key in data if key.endswith("_timer")]:
-            data.pop(key)
+        for part in ("info_data", "info_slave_data"):
+            data = link.get("linkinfo", {}).get(part, {})
+            for key in [key for key in data if key.endswith("_timer")]:
+                data.pop(key)
     return links
 
 
