@@ -13,8 +13,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/number.h"
 
 /* Inode of the init user namespace: PROC_USER_INIT_INO in include/linux/proc_ns.h. */
 #define USER_INIT_INO 0xEFFFFFFDU
@@ -22,19 +25,9 @@ enum {
 	OVERFLOW_UID = 65534
 };
 
-static bool parse_id(const char *text, uint32_t *ret)
+static bool is_nobody(uid_t uid)
 {
-	unsigned long long value;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || *end || value > UINT32_MAX)
-		return false;
-	*ret = (uint32_t)value;
-	return true;
+	return uid == OVERFLOW_UID || uid == UINT32_MAX;
 }
 
 int caller_init(struct caller *ret, uid_t uid, pid_t pid)
@@ -67,13 +60,28 @@ int caller_find(struct invoker *ret)
 		gid = secure_getenv("SUDO_GID");
 		if (!uid != !gid)
 			return -EINVAL;
-		if (uid && (!parse_id(uid, &found.uid) || !parse_id(gid, &found.gid)))
+		if (uid &&
+		    (!number_parse_u32(uid, &found.uid) || !number_parse_u32(gid, &found.gid)))
 			return -EINVAL;
 		found.switches = found.uid != 0;
 	}
-	if (found.uid == OVERFLOW_UID || found.uid == UINT32_MAX || found.gid == UINT32_MAX)
+	if (is_nobody(found.uid) || found.gid == UINT32_MAX)
 		return -EINVAL;
 	*ret = found;
+	return 0;
+}
+
+int caller_of_peer(int sock, uid_t *ret_uid, pid_t *ret_pid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	if (is_nobody(peer.uid))
+		return -EINVAL;
+	*ret_uid = peer.uid;
+	*ret_pid = peer.pid;
 	return 0;
 }
 

@@ -34,6 +34,11 @@ int caller_init(struct caller *ret, uid_t uid, pid_t pid);
  * stands for nobody (65534, 4294967295). */
 int caller_find(struct invoker *ret);
 
+/* Who connected the socket @sock, and from which process, by SO_PEERCRED: as it was then, and of
+ * the init user namespace whatever the peer has. Returns 0, -EINVAL if the uid is one that stands
+ * for nobody, or -errno. */
+int caller_of_peer(int sock, uid_t *ret_uid, pid_t *ret_pid);
+
 /* This process can do what a broker needs: CAP_NET_ADMIN in the init user namespace. Returns
  * NULL, or what is missing, for a person. */
 const char *caller_check_privilege(void);

@@ -2,6 +2,7 @@
 #pragma once
 
 /* argv[0] is the subcommand's name, as main() was given it. */
+int cmd_serve(int argc, char *argv[]);
 int cmd_spawn(int argc, char *argv[]);
 
 /* Print what is wrong with the command line. @about may be NULL. Returns EXIT_USAGE_. */

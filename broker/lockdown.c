@@ -1,6 +1,6 @@
 /*
- * The lock-down of a session process, in this order. The descriptors were put in order by
- * whoever forked it (spawn.c).
+ * The lock-down of a session process, in this order, and of the acceptor of `serve`, which takes
+ * some of the same steps. A session's descriptors were put in order before (start.c).
  *
  * May: open its own namespaces in /proc/self/ns and the ledger, make one rtnetlink socket, give
  * privilege up.
@@ -35,9 +35,10 @@
 #include "seccomp/rules.h"
 
 /* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target and the ledger,
- * and for a moment what it received and two user namespaces of a walk. */
+ * and for a moment what it received and two user namespaces of a walk. The acceptor has 0-2, up
+ * to LISTEN_MAX sockets, those for signals and for the service manager, and a connection. */
 enum {
-	SESSION_FDS = 32
+	MAX_FDS = 32
 };
 _Static_assert((int)LEDGER_FD < (int)SESSION_FDS, "the ledger's descriptor is within the limit");
 
@@ -59,7 +60,7 @@ static int lower_limits(struct session *s)
 		struct rlimit limit;
 	} limits[] = {
 		{ RLIMIT_CORE, { 0, 0 } },
-		{ RLIMIT_NOFILE, { SESSION_FDS, SESSION_FDS } },
+		{ RLIMIT_NOFILE, { MAX_FDS, MAX_FDS } },
 	};
 	static const int lifted[] = { RLIMIT_FSIZE, RLIMIT_CPU };
 
@@ -81,17 +82,19 @@ static int lower_limits(struct session *s)
 }
 
 /* No handlers, ever. What a closed stderr, or one that may not grow, sends is ignored: an audit
- * line that cannot be written must not end a session. */
+ * line that cannot be written must not end a session. SIGTERM is let in where no request is
+ * half done (session.c), and read by the acceptor (serve.c). */
 static int reset_signals(struct session *s)
 {
-	sigset_t none;
+	sigset_t term;
 
 	(void)s;
 	for (int sig = 1; sig < NSIG; sig++) {
 		if (sig != SIGKILL && sig != SIGSTOP)
 			(void)signal(sig, sig == SIGPIPE || sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	}
-	if (sigemptyset(&none) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+	if (sigemptyset(&term) < 0 || sigaddset(&term, SIGTERM) < 0 ||
+	    sigprocmask(SIG_SETMASK, &term, NULL) < 0)
 		return -errno;
 	return 0;
 }
@@ -228,33 +231,47 @@ static int filter_syscalls(struct session *s)
 static const struct {
 	const char *name;
 	int (*take)(struct session *s);
+	bool acceptors; /* the acceptor of `serve` takes it, too */
 } steps[] = {
-	{ "reset the resource limits, core dumps off", lower_limits },
-	{ "reset the signals",                         reset_signals },
-	{ "open its netns and an rtnetlink socket",    open_kernel },
-	{ "open the way of the audit lines",           open_audit },
-	{ "open the ledger of quotas",                 quota_open },
-	{ "empty the bounding set",                    empty_bounding_set },
-	{ "lock the securebits",                       lock_securebits },
-	{ "change the uid and drop the groups",        change_uid },
-	{ "keep CAP_NET_ADMIN only",                   keep_net_admin },
-	{ "become undumpable",                         become_undumpable },
-	{ "set no_new_privs",                          no_new_privs },
-	{ "read back what is in force",                read_back },
-	{ "deny all paths by Landlock",                deny_all_paths },
-	{ "filter the system calls",                   filter_syscalls },
+	{ "reset the resource limits, core dumps off", lower_limits,       true },
+	{ "reset the signals",                         reset_signals,      true },
+	{ "open its netns and an rtnetlink socket",    open_kernel,        false },
+	{ "open the way of the audit lines",           open_audit,         false },
+	{ "open the ledger of quotas",                 quota_open,         false },
+	{ "empty the bounding set",                    empty_bounding_set, true },
+	{ "lock the securebits",                       lock_securebits,    true },
+	{ "change the uid and drop the groups",        change_uid,         true },
+	{ "keep CAP_NET_ADMIN only",                   keep_net_admin,     true },
+	{ "become undumpable",                         become_undumpable,  true },
+	{ "set no_new_privs",                          no_new_privs,       true },
+	{ "read back what is in force",                read_back,          true },
+	{ "deny all paths by Landlock",                deny_all_paths,     false },
+	{ "filter the system calls",                   filter_syscalls,    false },
 };
 /* clang-format on */
 
-int lockdown(struct session *s, const char **ret_step)
+static int take_steps(struct session *s, bool acceptor, const char **ret_step)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		int r = steps[i].take(s);
+		int r;
 
+		if (acceptor && !steps[i].acceptors)
+			continue;
+		r = steps[i].take(s);
 		if (r < 0) {
 			*ret_step = steps[i].name;
 			return r;
 		}
 	}
 	return 0;
+}
+
+int lockdown(struct session *s, const char **ret_step)
+{
+	return take_steps(s, /* acceptor= */ false, ret_step);
+}
+
+int lockdown_acceptor(struct session *s, const char **ret_step)
+{
+	return take_steps(s, /* acceptor= */ true, ret_step);
 }

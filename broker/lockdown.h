@@ -9,3 +9,7 @@ struct session;
  * where SECURITY.md says so. Returns 0, or -errno with the step's name in *ret_step; the process
  * must end then. */
 int lockdown(struct session *s, const char **ret_step);
+
+/* The same for the process that accepts connections and forks a session for each: those of the
+ * steps that leave it able to. @s is what its sessions begin as; of it, only the ids count. */
+int lockdown_acceptor(struct session *s, const char **ret_step);

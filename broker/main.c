@@ -14,11 +14,12 @@
 
 static const char usage_text[] =
 	"Usage: netcr-broker spawn [OPTION]... -- COMMAND [ARGUMENT]...\n"
+	"       netcr-broker serve [--socket PATH]... [OPTION]...\n"
 	"       netcr-broker --help | --version\n"
 	"\n"
-	"Runs COMMAND as the invoking user, with none of this program's privilege, and with a\n"
-	"session of the broker that it can ask for macvlans on the parents that are allowed\n"
-	"($NETCR_BROKER names it).\n"
+	"spawn runs COMMAND as the invoking user, with none of this program's privilege, and with\n"
+	"a session of the broker that it can ask for macvlans on the parents that are allowed\n"
+	"($NETCR_BROKER names it). serve gives a session to everybody who connects to it.\n"
 	"\n"
 	"  --allow-parent IF   allow macvlans on interface IF; without one everything is refused\n"
 	"  --allow-mode MODE   allow this mode, and no longer the default ones (bridge, private,\n"
@@ -30,8 +31,16 @@ static const char usage_text[] =
 	"                      how they are written (text)\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: that of COMMAND; 127 if it was not found, 126 if it cannot be run; else 64\n"
-	"usage, 71 system error, 77 no privilege, 78 what is to be allowed makes no sense.\n"
+	"Of serve:\n"
+	"  --socket PATH               listen here; without one, on /run/netcr/broker.sock, or\n"
+	"                              on what a service manager hands over\n"
+	"  --max-sessions-per-user N   at a time; without it 16\n"
+	"  --idle-timeout SECONDS      end a session that asks for nothing; without it 60\n"
+	"SIGTERM and SIGINT end the service, but no request that is under way.\n"
+	"\n"
+	"Exit status of spawn: that of COMMAND; 127 if it was not found, 126 if it cannot be run.\n"
+	"Else 64 usage, 71 system error, 77 no privilege, 78 what is to be allowed, or what was\n"
+	"handed over, makes no sense.\n"
 	"\n"
 	"Whoever may attach to a parent has its network, with any MAC address and any number of\n"
 	"macvlans: see SECURITY.md.\n";
@@ -55,6 +64,7 @@ static const struct {
 	int (*run)(int argc, char *argv[]);
 	bool keeps_fds; /* what it was started with is for it to judge: socket activation */
 } commands[] = {
+	{ "serve", cmd_serve, true },
 	{ "spawn", cmd_spawn, false },
 	{ "--help", cmd_help, false },
 	{ "--version", cmd_version, false },
@@ -68,7 +78,7 @@ int main(int argc, char *argv[])
 	for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		if (!commands[i].keeps_fds && fd_close_all() < 0)
+		if (!commands[i].keeps_fds && fd_close_from(3) < 0)
 			return EXIT_OS_;
 		return commands[i].run(argc - 1, argv + 1);
 	}

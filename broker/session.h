@@ -26,6 +26,8 @@ struct session {
 	uint32_t last_id; /* of the last request */
 	bool closing;     /* after this reply the session ends */
 
+	int hello_ms, idle_ms; /* how long to wait for the first request, and for each other */
+
 	struct caller caller;
 	struct policy policy; /* const after the lock-down */
 	uid_t run_uid;        /* what the session process becomes, where it may change its uid */
@@ -45,9 +47,10 @@ struct session {
 	int32_t target_nsid;  /* of the target in the broker's netns; likewise */
 };
 
-/* A session that owns nothing and may do nothing. */
+/* A session that owns nothing, may do nothing, and waits for ever. */
 void session_init(struct session *s);
 
-/* Serve until the worker hangs up or breaks the protocol. Returns 0 or -errno; either way the
- * session is over. Nothing is opened, allocated or forked from here on. */
+/* Serve until the worker hangs up, breaks the protocol or lets its time pass. Returns 0 or
+ * -errno; either way the session is over. SIGTERM, which must be blocked, ends the process, but
+ * only between two requests. Nothing is opened, allocated or forked from here on. */
 int session_run(struct session *s);

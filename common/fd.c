@@ -45,9 +45,9 @@ int fd_open_std(void)
 	}
 }
 
-int fd_close_all(void)
+int fd_close_from(int first)
 {
-	if (syscall(SYS_close_range, 3U, ~0U, 0U) < 0)
+	if (syscall(SYS_close_range, (unsigned int)first, ~0U, 0U) < 0)
 		return -errno;
 	return 0;
 }

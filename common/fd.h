@@ -13,8 +13,8 @@ int fd_take(int *fd);
  * descriptor is mistaken for one of them. Returns 0 or -errno. */
 int fd_open_std(void);
 
-/* Close every descriptor from 3 on. Returns 0 or -errno. */
-int fd_close_all(void);
+/* Close every descriptor from @first on. Returns 0 or -errno. */
+int fd_close_from(int first);
 
 /* Device and inode of what @fd refers to, by the fstat system call itself: glibc's fstat()
  * is newfstatat(), which takes a path, and a process under seccomp should not be given

@@ -190,7 +190,7 @@ void tools_become(const struct tools *tools, enum tools_job job, int in, int out
 
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
-	r = fd_close_all();
+	r = fd_close_from(3);
 	if (r == 0)
 		r = restrict_paths(TOOL);
 	if (r == 0)

@@ -17,6 +17,7 @@ What a test can ask for:
     container    container(user, subids=False): a new rootless container (namespaces.Container)
     session      session(user=user1, host=host, options=…): a broker with a hostile worker
                  (netcr_client.Session)
+    service      service(options=…, sockets=1): `netcr-broker serve` in host (service.Service)
     bound        (session, container) of user1, greeted and bound
     unchanged    unchanged(container): a context in which neither host nor container may change
 
@@ -46,6 +47,7 @@ sys.path.insert(0, os.path.join(TESTS, "lib"))
 
 import namespaces  # noqa: E402
 import netcr_client  # noqa: E402
+import service as service_lib  # noqa: E402
 
 USERS = ("netcr-test1", "netcr-test2")
 MUST_RUN = os.environ.get("NETCR_TESTS_MUST_RUN", "0") not in ("", "0")
@@ -123,8 +125,8 @@ def stage():
             binary = os.path.join(build_dir(), name, f"netcr-{name}")
             if os.path.exists(binary):
                 copy_for_everyone(binary, os.path.join(path, f"netcr-{name}"))
-        copy_for_everyone(os.path.join(TESTS, "lib", "hostile.py"),
-                          os.path.join(path, "hostile.py"))
+        for name in ("hostile.py", "connect.py", "activate.py"):
+            copy_for_everyone(os.path.join(TESTS, "lib", name), os.path.join(path, name))
         copy_for_everyone(os.path.join(TESTS, "data"), os.path.join(path, "data"))
         yield path
     finally:
@@ -218,6 +220,13 @@ def session(procs, broker, host, user1, pb):
     def start(**kwargs):
         args = {"broker": broker, "host": host, "user": user1} | kwargs
         return netcr_client.Session(procs, **args)
+    return start
+
+
+@pytest.fixture
+def service(procs, broker, host, pb):
+    def start(**kwargs):
+        return service_lib.Service(procs, **({"broker": broker, "host": host} | kwargs))
     return start
 
 

@@ -3,8 +3,8 @@
 
 SECURITY.md has a row for every rule of seccomp/broker_rules.c, for every op of
 broker/dispatch.c (with its phase, its number of descriptors and whether it comes once) and for
-every step of broker/lockdown.c, in their order; and no others. docs/protocol.md has a heading
-for every op, and says the ranges of common/link_msg.c. docs/audit.md has every key, every reason, and
+every step of broker/lockdown.c, in their order and with who takes it; and no others. docs/protocol.md
+has a heading for every op, and says the ranges of common/link_msg.c. docs/audit.md has every key, every reason, and
 what the journal is told.
 """
 
@@ -67,7 +67,8 @@ def ops():
 
 def steps():
     table = tree.read("broker/lockdown.c").split("steps[] = {")[1].split("};")[0]
-    return re.findall(r"\{\s*\"([^\"]+)\",\s*\w+\s*\}", table)
+    found = re.findall(r"\{\s*\"([^\"]+)\",\s*\w+,\s*(true|false)\s*\}", table)
+    return [(name, "yes" if acceptors == "true" else "no") for name, acceptors in found]
 
 
 def ranges():
@@ -85,11 +86,11 @@ def check_security():
     yield from compare("op", ops(), {tuple(code(c) for c in r[:4]) for r in table})
     table = rows(section(text, "System calls"))
     yield from compare("rule", rules(), {tuple(code(c) for c in r[:2]) for r in table})
-    listed = [code(r[1]) for r in rows(section(text, "Lock-down"))]
+    listed = [(code(r[1]), code(r[4])) for r in rows(section(text, "Lock-down"))]
     if listed != steps():
         yield "SECURITY.md: the steps of the lock-down are not those of broker/lockdown.c:"
-        yield f"  there:   {'; '.join(listed)}"
-        yield f"  in code: {'; '.join(steps())}"
+        yield f"  there:   {'; '.join(map(', '.join, listed))}"
+        yield f"  in code: {'; '.join(map(', '.join, steps()))}"
 
 
 def check_protocol():

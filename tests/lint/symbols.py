@@ -18,7 +18,7 @@ import tree
 PLAIN = set(
     """
     memcpy memmove memset memcmp memchr strlen strnlen strchr strcmp strncmp strtoull snprintf vsnprintf
-    errno_location stack_chk_fail GLOBAL_OFFSET_TABLE_ assert_fail sigemptyset strerrorname_np
+    errno_location stack_chk_fail GLOBAL_OFFSET_TABLE_ assert_fail sigaddset sigemptyset strerrorname_np
     """.split()
 )
 PLAIN_PREFIXES = ("mnl_attr_", "mnl_nlmsg_", "asan_", "ubsan_", "sanitizer_", "gcov_", "llvm_", "tsan_")
@@ -27,18 +27,23 @@ PLAIN_PREFIXES = ("mnl_attr_", "mnl_nlmsg_", "asan_", "ubsan_", "sanitizer_", "g
 ALLOWED = {
     "broker/main.c": "fputs puts stdout",
     "broker/commands.c": "",
+    "broker/cmd_serve.c": "getauxval getopt_long optarg opterr optind",
     "broker/cmd_spawn.c": "getopt_long optarg opterr optind",
+    "broker/allow.c": "",
     "broker/caller.c": """
         capng_apply capng_clear capng_get_caps_process capng_have_capability
-        getauxval getgid getgrouplist getpwuid getuid secure_getenv setenv stat
+        getauxval getgid getgrouplist getpwuid getsockopt getuid secure_getenv setenv stat
         initgroups setgroups setresgid setresuid
     """,
-    "broker/spawn.c": """
-        exit chdir close dup2 dup3 execvp fcntl fork getgrgid getpid getpwnam getpwuid open prctl sigaction
-        recv setenv setsid socketpair strerror syscall waitpid
+    "broker/listen.c": """
+        bind connect fcntl getpid getsockopt lchown listen lstat mkdir secure_getenv socket umask unlink unsetenv
     """,
     "broker/ledger.c": "fcntl fstat ppoll pread pwrite",
     "broker/ledger_open.c": "dup3 fchmod fchown fstat ftruncate geteuid mkdir open openat pwrite",
+    "broker/notify.c": "connect secure_getenv send socket unsetenv",
+    "broker/serve.c": "accept4 clock_gettime fork kill poll read signalfd sigprocmask waitpid",
+    "broker/spawn.c": "exit dup2 execvp fcntl fork getpid recv setenv sigaction socketpair strerror waitpid",
+    "broker/start.c": "exit chdir dup2 dup3 fcntl getgrgid getpwnam getpwuid open prctl setsid",
     "broker/lockdown.c": """
         capng_apply capng_clear capng_get_caps_process capng_have_capability capng_update
         geteuid getgroups getrandom getrlimit getuid prctl setgroups setresgid setresuid setrlimit
@@ -58,7 +63,7 @@ ALLOWED = {
     "broker/quota.c": "",
     "broker/rtnl.c": "",
     "broker/rtnl_count.c": "",
-    "broker/session.c": "",
+    "broker/session.c": "ppoll",
     # What the broker links of common/ and seccomp/.
     "common/check.c": "",
     "common/fd.c": "close open syscall",
@@ -66,6 +71,7 @@ ALLOWED = {
     "common/link_mode.c": "",
     "common/link_msg.c": "",
     "common/log.c": "write",
+    "common/number.c": "",
     "common/nl.c": "bind clock_gettime ppoll recvmsg sendmsg setsockopt socket",
     "common/wire.c": "cmsg_nxthdr getpeername getsockopt ppoll recvmsg sendmsg",
     "seccomp/broker_rules.c": "",

@@ -1,0 +1,214 @@
+/*
+ * netcr-broker serve: its options, and the order of its start.
+ *
+ * May: read argv. Must not: accept or read from anybody.
+ */
+#include <getopt.h>
+#include <sys/auxv.h>
+
+#include "broker/allow.h"
+#include "broker/caller.h"
+#include "broker/commands.h"
+#include "broker/listen.h"
+#include "broker/lockdown.h"
+#include "broker/notify.h"
+#include "broker/serve.h"
+#include "broker/session.h"
+#include "broker/start.h"
+#include "common/cleanup.h"
+#include "common/exit.h"
+#include "common/log.h"
+#include "common/number.h"
+
+#define DEFAULT_SOCKET NETCR_RUN_DIR "/broker.sock"
+
+enum {
+	HELLO_S = 5,
+	IDLE_S = 60,
+	IDLE_MAX_S = 24 * 60 * 60,
+	PER_USER = 16,
+};
+
+struct serve_options {
+	const char *sockets[LISTEN_MAX];
+	size_t n_sockets;
+	uint32_t max_per_user, idle_s;
+	struct allow allow;
+};
+
+static int take_number(const char *option, uint32_t max, uint32_t *ret)
+{
+	uint32_t value;
+
+	if (!number_parse_u32(optarg, &value) || value < 1 || value > max) {
+		log_err("%s %s: not a number from 1 to %u", option, optarg, max);
+		return EXIT_USAGE_;
+	}
+	*ret = value;
+	return 0;
+}
+
+static int take_socket(struct serve_options *o)
+{
+	if (o->n_sockets == LISTEN_MAX) {
+		log_err("--socket %s: more than %d sockets", optarg, LISTEN_MAX);
+		return EXIT_USAGE_;
+	}
+	o->sockets[o->n_sockets++] = optarg;
+	return 0;
+}
+
+static int take_option(int c, char *argv[], struct serve_options *o)
+{
+	switch (c) {
+	case 's':
+		return take_socket(o);
+	case 'p':
+		return allow_parent(&o->allow, optarg);
+	case 'm':
+		return allow_mode(&o->allow, optarg);
+	case 'n':
+		return take_number("--max-sessions-per-user", SERVE_SESSIONS_MAX, &o->max_per_user);
+	case 'i':
+		return take_number("--idle-timeout", IDLE_MAX_S, &o->idle_s);
+	case 'a':
+		return command_choose_audit(optarg);
+	case 'f':
+		return command_choose_audit_format(optarg);
+	case ':':
+		return command_usage_error("an argument is missing after", argv[optind - 1]);
+	default:
+		return command_usage_error("unknown option", argv[optind - 1]);
+	}
+}
+
+static int parse(int argc, char *argv[], struct serve_options *ret)
+{
+	static const struct option options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "allow-parent", required_argument, NULL, 'p' },
+		{ "allow-mode", required_argument, NULL, 'm' },
+		{ "max-sessions-per-user", required_argument, NULL, 'n' },
+		{ "idle-timeout", required_argument, NULL, 'i' },
+		{ "audit", required_argument, NULL, 'a' },
+		{ "audit-format", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+		int status = take_option(c, argv, ret);
+
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return command_usage_error("serve runs no command:", argv[optind]);
+	return 0;
+}
+
+static int open_sockets(struct serve_options *o, struct listen *l)
+{
+	int status = 0;
+
+	if (l->n > 0 && o->n_sockets > 0) {
+		log_err("--socket is not for a broker that is handed its sockets (LISTEN_FDS)");
+		return EXIT_USAGE_;
+	}
+	if (l->n == 0 && o->n_sockets == 0)
+		o->sockets[o->n_sockets++] = DEFAULT_SOCKET;
+	for (size_t i = 0; i < o->n_sockets && !status; i++)
+		status = listen_open(l, o->sockets[i]);
+	return status;
+}
+
+/* With nothing but options there is nothing to read again. */
+static int reload(struct serve *s)
+{
+	(void)s;
+	return 0;
+}
+
+/* A connection was handed over: this process becomes its session. */
+static int serve_one(struct session *first, int sock)
+{
+	uid_t uid;
+	pid_t pid;
+
+	if (caller_of_peer(sock, &uid, &pid) < 0) {
+		log_err("the connection is refused: its uid cannot be told, or stands for nobody");
+		return EXIT_REFUSED;
+	}
+	start_session_for(first, sock, uid, pid);
+}
+
+static int serve_many(struct session *first, struct listen *l, uint32_t max_per_user)
+{
+	struct serve s = {
+		.first = first,
+		.listen = l,
+		.max_per_user = max_per_user,
+		.policy_name = "of the command line",
+		.reload = reload,
+	};
+	const char *step;
+	int r;
+
+	r = notify_open(&s.notify);
+	if (r < 0)
+		log_warn("$NOTIFY_SOCKET cannot be used: %s", log_errname(-r));
+	r = lockdown_acceptor(first, &step);
+	if (r < 0) {
+		log_err("the acceptor could not %s: %s", step, log_errname(-r));
+		return EXIT_OS_;
+	}
+	return serve(&s);
+}
+
+static const char *why_not(void)
+{
+	if (getauxval(AT_SECURE))
+		return "a service is started by root or a service manager, and not with privilege "
+		       "that comes with the file";
+	return caller_check_privilege();
+}
+
+int cmd_serve(int argc, char *argv[])
+{
+	static struct serve_options options = { .max_per_user = PER_USER, .idle_s = IDLE_S };
+	static struct session first;
+	struct listen sockets;
+	const char *missing;
+	int status;
+
+	status = listen_take(&sockets);
+	if (status)
+		return status;
+	missing = why_not();
+	if (missing) {
+		log_err("cannot start: %s", missing);
+		return EXIT_REFUSED;
+	}
+	status = parse(argc, argv, &options);
+	if (status)
+		return status;
+	session_init(&first);
+	first.hello_ms = HELLO_S * 1000;
+	first.idle_ms = (int)options.idle_s * 1000;
+	first.policy.rules = allow_rule(&options.allow);
+	if (!first.policy.rules)
+		log_warn("nothing is allowed: there is no --allow-parent");
+	status = start_find_run_id(&first);
+	if (status)
+		return status;
+	if (sockets.connection)
+		return serve_one(&first, sockets.sockets[0].fd);
+	status = listen_make_directory(NETCR_RUN_DIR, first.run_uid, first.run_gid);
+	if (!status)
+		status = open_sockets(&options, &sockets);
+	if (!status)
+		status = serve_many(&first, &sockets, options.max_per_user);
+	listen_close(&sockets);
+	return status;
+}
