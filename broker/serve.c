@@ -158,8 +158,8 @@ static void stop(struct serve *s)
 		return;
 	now.stopping = true;
 	now.stop_at = clock_us() + STOP_US;
-	notify_send(s->notify, "STOPPING=1\nSTATUS=waiting for %zu sessions", now.n);
 	listen_close(s->listen);
+	notify_send(s->notify, "STOPPING=1\nSTATUS=waiting for %zu sessions", now.n);
 	/* They look at it between two requests. */
 	for (size_t i = 0; i < now.n; i++)
 		(void)kill(now.sessions[i].pid, SIGTERM);

@@ -1,0 +1,205 @@
+"""What one user can do to another through netcr-broker serve, and what shortages do."""
+import re
+import resource
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from namespaces import comm, wait_until
+from nlmsg import newlink
+from netcr_client import Ended
+from service import children_of
+
+# As an ordinary user: connections to PATH, N of them, kept or dropped; then a line on stdout, and
+# the end of stdin is waited for.
+FLOOD = """
+import resource, socket, sys, time
+path, n, keep, again = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "keep", sys.argv[4] == "again"
+resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, n + 100)) if keep else None
+kept = []
+def flood():
+    for _ in range(n):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(60)
+        s.connect(path)
+        kept.append(s) if keep else s.close()
+flood()
+print("done", flush=True)
+while again:
+    flood()
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def flood(procs):
+    def start(svc, user, n, keep=True, again=False):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        assert not keep or hard > n + 100, f"a limit of {hard} descriptors"
+        proc = procs.start(user.argv("/usr/bin/python3", "-c", FLOOD, svc.paths[0], str(n),
+                                     "keep" if keep else "drop", "again" if again else "once"),
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert proc.stdout.readline() == "done\n"
+        return proc
+    return start
+
+
+def median_of_requests(s, n=21):
+    times = []
+    for _ in range(n):
+        before = time.monotonic()
+        assert s.nsid(-1).error == 0
+        times.append(time.monotonic() - before)
+    return statistics.median(times)
+
+
+def test_X1_a_limit_for_each_user(service, user1, user2):
+    svc = service(options=("--allow-parent", "par0", "--max-sessions-per-user", "3"))
+    held = [svc.session(user1) for _ in range(3)]
+    late = svc.session(user1, find=False)
+    with pytest.raises((Ended, BrokenPipeError)):
+        late.hello()
+    late.expect_audit = False
+    svc.said(f"a connection of uid {user1.uid} is refused: it has 3 sessions")
+    assert svc.session(user2).hello().error == 0
+    assert all(s.hello().error == 0 for s in held), "those who were there go on"
+    held[0].close()
+    wait_until(lambda: held[0].pid not in children_of(svc.pid), "it is reaped")
+    assert svc.session(user1).hello().error == 0
+
+
+def test_X1_five_thousand_connections_of_one_user(service, container, user1, user2, flood):
+    """That say nothing, and stay. Another user's request meanwhile."""
+    svc, box = service(), container(user2)
+    other = svc.session(user2)
+    other.ready(box)
+    flood(svc, user1, 5000)
+    assert len(svc.sessions()) <= 17
+    took = median_of_requests(other)
+    assert took < 0.1, f"the median request took {took * 1000:.1f} ms"
+    fresh = svc.session(user2, find=False)
+    before = time.monotonic()
+    assert fresh.hello().error == 0
+    print(f"hello in {time.monotonic() - before:.3f} s, a request in {took * 1000:.2f} ms")
+    assert len(re.findall("is refused", svc.stderr())) < 100, "not a line for each"
+
+
+def test_X1_connections_that_come_and_go(service, container, user1, user2, flood):
+    """As fast as a user can, for as long as the other works."""
+    svc, box = service(), container(user2)
+    flooder = flood(svc, user1, 100, keep=False, again=True)
+    other = svc.session(user2, find=False)
+    other.ready(box)
+    took = median_of_requests(other)
+    assert other.create(("par0", newlink("eth0"))).error == 0
+    flooder.kill()
+    assert took < 0.1, f"the median request took {took * 1000:.1f} ms"
+
+
+def test_X1_slow_loris(service, user1):
+    """Who does not say hello has five seconds; who said it has the idle time."""
+    svc = service()
+    s, quick = svc.session(user1), svc.session(user1)
+    assert quick.hello().error == 0
+    began = time.monotonic()
+    wait_until(lambda: comm(s.pid) is None, "there was no hello")
+    assert time.monotonic() - began > 1, "not at once"
+    s.violations += 1
+    assert s.audit()[-1]["reason"] == "no request in time"
+    assert comm(quick.pid), "it has more time"
+
+
+def test_X1_idle(service, user1):
+    svc = service(options=("--idle-timeout", "1"))
+    s = svc.session(user1)
+    assert s.hello().error == 0
+    wait_until(lambda: comm(s.pid) is None, "it asked for nothing")
+    s.violations += 1
+
+
+def test_X1_no_time_limit_in_spawn_mode(session):
+    s = session()
+    time.sleep(6)
+    assert s.hello().error == 0
+
+
+def limit_fds(pid, soft):
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, 32))
+
+
+def test_X2_no_descriptor_for_a_connection(service, container, user1, user2):
+    """EMFILE: those who are there are served, and those who wait are, later."""
+    svc, box = service(), container(user1)
+    s = svc.session(user1)
+    s.hello()
+    limit_fds(svc.pid, max(svc.fds()) + 1)
+    waiting = svc.session(user2, find=False)
+    svc.said("no connection can be accepted for now: EMFILE")
+    assert s.bind(box).error == 0
+    assert len(svc.sessions()) == 1
+    limit_fds(svc.pid, 32)
+    assert waiting.hello().error == 0
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.parametrize("call,name", [
+    ("accept4", "EMFILE"), ("accept4", "ENFILE"), ("accept4", "ENOBUFS"), ("accept4", "ENOMEM"),
+    ("accept4", "ECONNABORTED"), ("accept4", "EINTR"), ("accept4", "EPERM"),
+    ("getsockopt", "EMFILE"), ("clone", "EAGAIN"), ("clone", "ENOMEM")])
+def test_X2_errors_are_not_the_end(service, user1, tmp_path, call, name):
+    """The first three fail; the service goes on, and says so."""
+    inject = f"inject={call}:error={name}:when=1..3"
+    svc = service(prefix=["strace", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}",
+                          "-e", inject])
+    lost = 0
+    for _ in range(4):
+        s = svc.session(user1, find=False)
+        try:
+            assert s.hello().error == 0
+        except (Ended, BrokenPipeError):
+            s.expect_audit = False
+            lost += 1
+    assert lost == (0 if call == "accept4" else 3)
+    assert (tmp_path / "trace").read_text().count("(INJECTED)") == 3
+    assert svc.proc.poll() is None
+
+
+@pytest.mark.no_sanitizer
+def test_X6_X7_a_thousand_sessions(service, user1):
+    """Descriptors and memory of the acceptor are what they were."""
+    svc = service()
+    code = ("import socket, sys\n"
+            "for _ in range(int(sys.argv[2])):\n"
+            "    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+            "    s.connect(sys.argv[1]); s.send(bytes.fromhex(sys.argv[3])); s.recv(65536)\n"
+            "    s.close()\n")
+    import netcr_client
+    pb = netcr_client.pb
+    hello = pb.Request(id=1, hello=pb.Hello(version_min=1, version_max=1)).SerializeToString()
+
+    def run(n):
+        subprocess.run(user1.argv("/usr/bin/python3", "-c", code, svc.paths[0], str(n), hello.hex()),
+                       check=True, timeout=300)
+        wait_until(lambda: not children_of(svc.pid), "all have ended")
+        with open(f"/proc/{svc.pid}/statm") as f:
+            size, resident = f.read().split()[:2]
+        return svc.fds(), size, int(resident)
+    run(100)
+    before = run(10)
+    after = run(1000)
+    assert after[:2] == before[:2]
+    assert after[2] - before[2] <= 16, "pages"
+
+
+@pytest.mark.no_sanitizer
+def test_X1_the_limit_is_there_at_the_end_of_a_flood(service, user1, flood):
+    """All of a flood goes, and so do its sessions."""
+    svc = service()
+    proc = flood(svc, user1, 200)
+    assert 0 < len(svc.sessions()) <= 16
+    proc.stdin.close()
+    proc.wait(20)
+    wait_until(lambda: not children_of(svc.pid), "none is left")
+    assert svc.session(user1).hello().error == 0
