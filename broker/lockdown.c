@@ -40,7 +40,7 @@
 enum {
 	MAX_FDS = 32
 };
-_Static_assert((int)LEDGER_FD < (int)SESSION_FDS, "the ledger's descriptor is within the limit");
+_Static_assert((int)LEDGER_FD < (int)MAX_FDS, "the ledger's descriptor is within the limit");
 
 #define ALL_SECUREBITS                                                                           \
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                         \
