@@ -29,6 +29,7 @@
 #include "common/cleanup.h"
 #include "common/exit.h"
 #include "common/log.h"
+#include "common/wire.h"
 
 enum {
 	PAUSE_US = 100 * 1000,      /* before the next accept() when there was no room for one */
@@ -124,6 +125,9 @@ static void take_connection(struct serve *s, int listener)
 		now.paused_until = clock_us() + PAUSE_US;
 		return;
 	}
+	/* Who comes and goes must not cost a process each time, for which all others would wait. */
+	if (wire_is_closed(sock))
+		return;
 	r = caller_of_peer(sock, &uid, &peer);
 	if (r < 0)
 		complain("a connection is refused: its uid cannot be told, or stands for nobody");
