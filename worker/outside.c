@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/nsfs.h>
@@ -22,6 +23,7 @@
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "worker/externals.h"
+#include "worker/links.h"
 #include "worker/outside_helper.h"
 #include "worker/report.h"
 
@@ -277,9 +279,29 @@ int outside_give_nsid(struct outside *outside, int32_t nsid, char ret_text[NL_TE
 	return 0;
 }
 
-/* A pair goes with its inner end, which is in the group; a device stays where it is. */
-static bool undo_without_helper(const struct outside *outside, struct report *report)
+static bool is_inside(struct nl_sock *target, const char *in)
 {
+	struct link_list links = { 0 };
+	const struct link_state *link;
+	bool is = true;
+
+	if (links_get(target, &links) == 0) {
+		link = links_find_name(&links, in);
+		is = link && link->group == OUTSIDE_GROUP;
+		links_fini(&links);
+	}
+	return is;
+}
+
+/* The socket is closed. If the helper is alive, it takes back what it made; if it is not, a pair goes
+ * with its inner end, which is in the group, and a device stays where it is. */
+static bool undo_without_helper(const struct outside *outside, struct nl_sock *target,
+				struct report *report)
+{
+	enum {
+		TRIES = 50
+	};
+	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	bool clean = true;
 
 	for (size_t i = 0; i < outside->n; i++) {
@@ -287,14 +309,18 @@ static bool undo_without_helper(const struct outside *outside, struct report *re
 
 		if (!link->adopts || !link->tried)
 			continue;
-		report_add(report, "%s may be left in the target as %s, as the helper is gone",
+		for (int n = 0; n < TRIES && is_inside(target, link->in); n++)
+			(void)nanosleep(&pause, NULL);
+		if (!is_inside(target, link->in))
+			continue;
+		report_add(report, "%s is left in the target as %s, as the helper is gone",
 			   link->out, link->in);
 		clean = false;
 	}
 	return clean;
 }
 
-bool outside_undo(struct outside *outside, struct report *report)
+bool outside_undo(struct outside *outside, struct nl_sock *target, struct report *report)
 {
 	const struct outside_request request = { .op = OUTSIDE_UNDO };
 	struct outside_reply reply;
@@ -304,7 +330,7 @@ bool outside_undo(struct outside *outside, struct report *report)
 		return true;
 	status = ask(outside, &request, &reply);
 	if (outside->sock < 0)
-		return undo_without_helper(outside, report);
+		return undo_without_helper(outside, target, report);
 	if (status)
 		report_add(report, "%s", reply.text);
 	return !status;

@@ -82,8 +82,9 @@ int outside_make(struct outside *outside, const struct outside_link *link,
 /* Give the outside namespace the id @nsid in the target. Returns 0 or -errno with a text. */
 int outside_give_nsid(struct outside *outside, int32_t nsid, char ret_text[NL_TEXT_MAX]);
 
-/* Take everything back. Puts what is left behind the report's error; true if nothing is. */
-bool outside_undo(struct outside *outside, struct report *report);
+/* Take everything back; @target is a socket in it. Puts what is left behind the report's error; true
+ * if nothing is. */
+bool outside_undo(struct outside *outside, struct nl_sock *target, struct report *report);
 
 /* Hang up, and wait until the helper has ended. What was made and not released from its group is
  * taken back by then. */

@@ -207,7 +207,7 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 	bool clean = ruleset_undo_run(&undo->ruleset, &target->tools, report);
 
 	/* Before the group is deleted: what was brought in is not to be. */
-	clean = outside_undo(&target->outside, report) && clean;
+	clean = outside_undo(&target->outside, &target->nl, report) && clean;
 	clean = undo_links(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
 	if (undo->images)

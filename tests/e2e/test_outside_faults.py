@@ -170,7 +170,7 @@ def test_all_are_killed_at_each_call(ready, path, log, made, kept):
 @pytest.mark.parametrize("keys, link", [(KEYS[:2], "eth1"), (KEYS, "ext0")])
 def test_helper_is_killed(ready, path, log, made, kept, keys, link):
     """When @link is there, and a later step fails. A pair goes with its inner end; of a device it is
-    said where it may be."""
+    said where it is."""
     ready.box.ip("link", "add", "ext9", "type", "ifb")
     made.extlink("ext9", 69, address=b"\2\0\0\0\0\x69")
     if link != "ext0":
@@ -186,7 +186,7 @@ def test_helper_is_killed(ready, path, log, made, kept, keys, link):
     out, err = proc.communicate(timeout=LIMIT)
     if link == "ext0":
         assert proc.returncode == 2, err
-        assert "pre0 may be left in the target as ext0" in err
+        assert "pre0 is left in the target as ext0" in err
         assert "ext0" in ready.box.links()
     else:
         assert proc.returncode == 1, err
