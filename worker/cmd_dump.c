@@ -17,6 +17,7 @@
 #include "worker/commands.h"
 #include "worker/confine.h"
 #include "worker/dump.h"
+#include "worker/dump_losses.h"
 #include "worker/dump_raw.h"
 #include "worker/image.h"
 #include "worker/image_write.h"
@@ -217,8 +218,12 @@ static int make_all(struct saving *c)
 	/* First the links: which of them are left out decides on the rest. */
 	if (!status && !c->ext_key)
 		status = make_netdev(c);
+	if (!status && !c->ext_key)
+		dump_losses(d);
 	if (!status)
 		status = make_netns(c);
+	if (!status && !c->ext_key)
+		dump_losses_of_sysctls(d);
 	if (!status && !c->ext_key)
 		status = dump_addr(d, &c->files[FILE_IFADDR]);
 	if (!status && !c->ext_key)

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "worker/dump.h"
+#include "worker/dump_losses.h"
 #include "worker/dump_msgs.h"
 #include "worker/externals.h"
 #include "worker/image.h"
@@ -215,6 +216,7 @@ static int save(struct dump *d, struct dump_link *link, const struct link_kind *
 		return report_fail(d->report, EXIT_OS_, "no memory for link %s", link->name);
 	status = fill_sysctls(d, dev);
 	find_lost(link);
+	dump_losses_of_link(link, dev);
 	if (!status && kind->dump)
 		status = kind->dump(link, dev, d->report);
 	if (!status && *link->lost)

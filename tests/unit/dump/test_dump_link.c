@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/if_bridge.h>
+
 #include "tests/lib/test.h"
 #include "worker/dump.h"
+#include "worker/dump_losses.h"
 #include "worker/link_kind.h"
 #include "worker/report.h"
 #include "worker/skip_kinds.h"
@@ -99,6 +102,38 @@ static void what_is_lost(void **state)
 	assert_true(strlen(link.lost) < sizeof(link.lost));
 }
 
+static bool has_vlans(const struct bridge_vlan_info *vlans, size_t n)
+{
+	struct nlmsghdr *nlh = begin();
+	struct nlattr *nest;
+
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, "port");
+	nest = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	for (size_t i = 0; i < n; i++)
+		mnl_attr_put(nlh, IFLA_BRIDGE_VLAN_INFO, sizeof(vlans[i]), &vlans[i]);
+	mnl_attr_nest_end(nlh, nest);
+	return dump_losses_has_vlans(nlh);
+}
+
+/* In words of the kernel, as not every kernel has VLANs of bridges. */
+static void vlans_of_a_port(void **state)
+{
+	const uint16_t usual = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
+	const struct bridge_vlan_info vlans[] = {
+		{ usual, 1 }, { 0, 20 }, { usual, 20 }, { BRIDGE_VLAN_INFO_UNTAGGED, 1 }
+	};
+
+	(void)state;
+	assert_false(has_vlans(&vlans[0], 1));
+	assert_true(has_vlans(&vlans[0], 2));
+	assert_true(has_vlans(&vlans[1], 1));
+	assert_true(has_vlans(&vlans[2], 1));
+	assert_true(has_vlans(&vlans[3], 1));
+	assert_true(has_vlans(NULL, 0));
+	/* A kernel without them says nothing. */
+	assert_false(dump_losses_has_vlans(begin()));
+}
+
 static void kinds(void **state)
 {
 	(void)state;
@@ -136,9 +171,10 @@ static void skipping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(attributes), cmocka_unit_test(numbers_of_another_size),
-		cmocka_unit_test(no_name),    cmocka_unit_test(what_is_lost),
-		cmocka_unit_test(kinds),      cmocka_unit_test(skipping),
+		cmocka_unit_test(attributes),      cmocka_unit_test(numbers_of_another_size),
+		cmocka_unit_test(no_name),         cmocka_unit_test(what_is_lost),
+		cmocka_unit_test(kinds),           cmocka_unit_test(skipping),
+		cmocka_unit_test(vlans_of_a_port),
 	};
 
 	return cmocka_run_group_tests_name("dump_link", tests, NULL, NULL);
