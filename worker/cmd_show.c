@@ -17,6 +17,7 @@
 #include "worker/options.h"
 #include "worker/report.h"
 #include "worker/show_dot.h"
+#include "worker/show_ruleset.h"
 #include "worker/show_state.h"
 #include "worker/state_sysctl.h"
 
@@ -135,6 +136,7 @@ static int netns_to_json(const struct image_netns *image, json_t *to, struct rep
 	for (size_t l = 0; !status && l < ARRAY_SIZE(lists); l++)
 		status = add_list(to, &lists[l], image->netns_name, 1, report);
 	show_state_json(image->state, to);
+	show_ruleset_json(&image->ruleset, to);
 	return status;
 }
 
@@ -173,6 +175,7 @@ static void print_netns(const struct image_netns *image)
 		(void)printf("nsid %d is namespace %u\n", ns->nsids[i]->netnsid_value,
 			     ns->nsids[i]->target_ns_id);
 	show_state_print(image->state);
+	show_ruleset_print(&image->ruleset);
 }
 
 /* --- the command --- */

@@ -15,6 +15,7 @@
 #include "worker/ipt_text.h"
 #include "worker/nft_text.h"
 #include "worker/report.h"
+#include "worker/ruleset_count.h"
 
 /* With what follows it in one transaction (nft(8), "ruleset"). */
 static const char flush[] = "flush ruleset; ";
@@ -149,6 +150,37 @@ static const char *hint_of(const char *text)
 		       : "";
 }
 
+/* That nft took it does not say that the kernel has it: all is counted. How a rule is put is up to
+ * the version of nft, so that it is put otherwise is said and is no error. Of the old iptables, tables
+ * that the image does not have stay, so there is nothing to count. */
+static int verify_nft(const struct ruleset_part *part, struct tools *tools, struct report *report)
+{
+	struct ruleset_counts wants, has;
+	struct tools_result now;
+	int r;
+
+	r = tools_run(tools, TOOLS_NFT_LIST, NULL, 0, &now);
+	if (r < 0)
+		return report_fail(report, EXIT_UNDONE, "%s: its rules cannot be read back: %s",
+				   part->file, now.text);
+	ruleset_count_nft(part->text, part->len, &wants);
+	ruleset_count_nft(now.out, now.n_out, &has);
+	tools_result_fini(&now);
+	if (has.tables != wants.tables || has.chains != wants.chains || has.rules != wants.rules ||
+	    has.others != wants.others)
+		return report_fail(report, EXIT_UNDONE,
+				   "%s: the target has %zu tables, %zu chains, %zu rules and %zu "
+				   "other objects in place of %zu, %zu, %zu and %zu",
+				   part->file, has.tables, has.chains, has.rules, has.others,
+				   wants.tables, wants.chains, wants.rules, wants.others);
+	if (has.digest != wants.digest)
+		report_warn(report,
+			    "%s: nft lists the rules in other words than the image has: compare "
+			    "them by `nft list ruleset`",
+			    part->file);
+	return 0;
+}
+
 int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct tools *tools,
 		  struct ruleset_undo *undo, struct report *report)
 {
@@ -166,7 +198,7 @@ int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct
 	undo->parts[id].is_unknown = result.is_unknown;
 	tools_result_fini(&result);
 	if (r == 0)
-		return 0;
+		return id == RULESET_NFT ? verify_nft(part, tools, report) : 0;
 	return report_fail(report, EXIT_UNDONE, "%s: %s cannot load its rules: %s%s", part->file,
 			   tools_name(job), result.text, hint_of(result.text));
 }

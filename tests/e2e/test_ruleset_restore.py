@@ -258,6 +258,51 @@ def test_everything(restore, container, user1, images):
     done = restore(second, images(nftables=listed))
     assert done.returncode == 0, done.stderr
     assert rules(second) == listed
+    assert "in other words" not in done.stderr
+
+
+def test_nft_that_loads_nothing(worker, container, user1, stage):
+    """What it took is read back."""
+    box = container(user1)
+    script = os.path.join(stage, "idle-nft")
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\nexit 0\n")
+    os.chmod(script, 0o755)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'mount --bind {script} /usr/sbin/nft; exec "$@"', "sh",
+         *user1.argv(worker, "restore", "-D", f"{stage}/data/netns-nft-uns", "--pid",
+                     str(box.pid))], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert re.search(r"nftables-10.img: the target has 0 tables, 0 chains, 0 rules and 0 other "
+                     r"objects in place of [1-9]", done.stderr)
+    assert "everything is as it was before" in done.stderr
+
+
+def test_what_show_says(worker, user1, images, container):
+    """Counts are those of what nft lists; the lock is not in it."""
+    box = container(user1)
+    box.run("nft", "-f", "-", input=EVERYTHING)
+    listed = rules(box)
+    path = images(nftables=listed, iptables="*filter\n:INPUT DROP [0:0]\n:own - [0:0]\n"
+                  "-A INPUT -j own\nCOMMIT\n")
+    done = subprocess.run([worker, "show", "-D", path, "--json"], capture_output=True, text=True,
+                          timeout=60, check=True)
+    found = json.loads(done.stdout)["namespaces"][0]["rulesets"]
+    assert set(found) == {"nftables", "iptables"}
+    nft = json.loads(box.run("nft", "-j", "list", "ruleset").stdout)["nftables"]
+    kinds = [kind for item in nft for kind in item]
+    assert found["nftables"]["text"] == listed
+    assert found["nftables"]["bytes"] == len(listed.encode())
+    for one, many in (("table", "tables"), ("chain", "chains"), ("rule", "rules")):
+        assert found["nftables"][many] == kinds.count(one), many
+    assert found["nftables"]["others"] == len(
+        [k for k in kinds if k not in ("table", "chain", "rule", "metainfo", "element")])
+    assert (found["iptables"]["tables"], found["iptables"]["chains"],
+            found["iptables"]["rules"]) == (1, 2, 1)
+    shown = subprocess.run([worker, "show", "-D", path], capture_output=True, text=True,
+                           timeout=60, check=True).stdout
+    assert f"nftables {kinds.count('table')} tables, {kinds.count('chain')} chains, " in shown
+    assert "iptables 1 tables, 2 chains, 1 rules, 0 other objects" in shown
 
 
 def many(n):
