@@ -3,7 +3,9 @@
  *
  * May: read argv. Must not: go on where one makes no sense.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 
 #include "broker/allow.h"
 #include "broker/caller.h"
@@ -12,12 +14,31 @@
 #include "common/exit.h"
 #include "common/log.h"
 
+static int allow_number(const char *option, const char *text, uint32_t *ret)
+{
+	unsigned long long value = 0;
+	char *end = NULL;
+
+	if (*text >= '1' && *text <= '9') {
+		errno = 0;
+		value = strtoull(text, &end, 10);
+	}
+	if (!end || *end || errno || value > UINT32_MAX) {
+		log_err("%s %s: not a number from 1 on", option, text);
+		return EXIT_CONFIG_;
+	}
+	*ret = (uint32_t)value;
+	return 0;
+}
+
 /* Returns 0 with the command at argv[optind], or an exit status. */
 static int parse(int argc, char *argv[], struct allow *ret)
 {
 	static const struct option options[] = {
 		{ "allow-parent", required_argument, NULL, 'p' },
 		{ "allow-mode", required_argument, NULL, 'm' },
+		{ "max-links", required_argument, NULL, 'l' },
+		{ "max-links-per-netns", required_argument, NULL, 'n' },
 		{ "audit", required_argument, NULL, 'a' },
 		{ "audit-format", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
@@ -33,6 +54,13 @@ static int parse(int argc, char *argv[], struct allow *ret)
 			break;
 		case 'm':
 			r = allow_mode(ret, optarg);
+			break;
+		case 'l':
+			r = allow_number("--max-links", optarg, &ret->rule.max_links);
+			break;
+		case 'n':
+			r = allow_number("--max-links-per-netns", optarg,
+					 &ret->rule.max_links_per_netns);
 			break;
 		case 'a':
 			r = command_choose_audit(optarg);

@@ -81,9 +81,11 @@ int ledger_inspect(int fd, uint64_t netns)
 	struct ledger_header header;
 	struct stat st;
 	size_t slots;
+	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	r = fd_stat(fd, &st);
+	if (r < 0)
+		return r;
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_size < slot_at(0))
 		return -EUCLEAN;
 	slots = (size_t)(st.st_size - slot_at(0));

@@ -52,12 +52,19 @@ int fd_close_from(int first)
 	return 0;
 }
 
+int fd_stat(int fd, struct stat *ret)
+{
+	return syscall(SYS_fstat, fd, ret) < 0 ? -errno : 0;
+}
+
 int fd_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 {
 	struct stat st;
+	int r;
 
-	if (syscall(SYS_fstat, fd, &st) < 0)
-		return -errno;
+	r = fd_stat(fd, &st);
+	if (r < 0)
+		return r;
 	*ret_dev = st.st_dev;
 	*ret_ino = st.st_ino;
 	return 0;

@@ -16,7 +16,11 @@ int fd_open_std(void);
 /* Close every descriptor from @first on. Returns 0 or -errno. */
 int fd_close_from(int first);
 
-/* Device and inode of what @fd refers to, by the fstat system call itself: glibc's fstat()
- * is newfstatat(), which takes a path, and a process under seccomp should not be given
- * that only to look at a descriptor. Returns 0 or -errno. */
+/* What @fd refers to, by the fstat system call itself: glibc's fstat() is newfstatat(), which takes
+ * a path, and a process under seccomp should not be given that only to look at a descriptor.
+ * Returns 0 or -errno. */
+struct stat;
+int fd_stat(int fd, struct stat *ret);
+
+/* Its device and inode, likewise. */
 int fd_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino);

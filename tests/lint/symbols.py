@@ -38,7 +38,7 @@ ALLOWED = {
     "broker/listen.c": """
         bind connect fcntl getpid getsockopt lchown listen lstat mkdir secure_getenv socket umask unlink unsetenv
     """,
-    "broker/ledger.c": "fcntl fstat ppoll pread pwrite",
+    "broker/ledger.c": "fcntl ppoll pread pwrite",
     "broker/ledger_open.c": "dup3 fchmod fchown fstat ftruncate geteuid mkdir open openat pwrite",
     "broker/notify.c": "connect secure_getenv send socket unsetenv",
     "broker/serve.c": "accept4 clock_gettime fork kill poll read signalfd sigprocmask waitpid",
