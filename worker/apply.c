@@ -191,13 +191,13 @@ static int apply_nsid(struct applying *a, const struct step *step)
 static int apply_make(struct applying *a, const struct step *step)
 {
 	struct broker_link links[BROKER_LINKS_MAX];
-	struct broker_result results[BROKER_LINKS_MAX];
 	const struct plan_link *first = &a->plan->links[step->first];
+	struct make_failure failure;
 	int r;
 
 	for (size_t i = 0; i < step->n; i++)
 		links[i] = (struct broker_link){ first[i].parent, &first[i].spec };
-	r = broker_link_create(a->broker, links, step->n, results);
+	r = detour_make_all(a->target, a->broker, links, step->n, &failure);
 	if (r == 0)
 		return 0;
 	if (a->broker->ended)
@@ -206,11 +206,7 @@ static int apply_make(struct applying *a, const struct step *step)
 				   "made: %s",
 				   first->at.file, first->at.record, first->dev->name,
 				   step->n > 1 ? " or one of those after it" : "", a->broker->text);
-	for (size_t i = 0; i < step->n; i++) {
-		if (results[i].error && results[i].error != -ECANCELED)
-			return fail_make(a, &first[i], results[i].error, results[i].text);
-	}
-	return fail_make(a, first, r, a->broker->text);
+	return fail_make(a, &first[failure.i], failure.error, failure.text);
 }
 
 static int apply_make_own(struct applying *a, const struct step *step)

@@ -24,6 +24,7 @@
 #include "worker/announce.h"
 #include "worker/attach_put.h"
 #include "worker/broker_client.h"
+#include "worker/detour.h"
 #include "worker/interrupt.h"
 #include "worker/links.h"
 #include "worker/plan.h"
@@ -104,31 +105,22 @@ static struct link_spec request_of(const struct attach_link *link)
 	return spec;
 }
 
-static int fail_make(const struct attaching *a, const struct broker_result *results, int error)
+static int fail_make(const struct attaching *a, const struct make_failure *failure)
 {
-	const struct broker *broker = a->to->broker;
-	const struct attach_link *link = a->links;
-	const char *text = broker->text;
+	const struct attach_link *link = &a->links[failure->i];
+	const char *text = failure->text;
 
-	if (broker->ended)
+	if (a->to->broker->ended)
 		return report_fail(a->report, EXIT_UNDONE, "while %s was made on %s: %s",
 				   link->spec.name, link->spec.parent, text);
-	for (size_t i = 0; i < a->n; i++) {
-		if (!results[i].error || results[i].error == -ECANCELED)
-			continue;
-		link = &a->links[i];
-		error = results[i].error;
-		text = results[i].text;
-		break;
-	}
-	if (error == -EPERM)
+	if (failure->error == -EPERM)
 		return report_fail(a->report, EXIT_REFUSED,
 				   "the broker refuses %s on %s: its policy does not allow it; its "
 				   "audit log has the reason",
 				   link->spec.name, link->spec.parent);
-	return report_fail(a->report, error == -EDQUOT ? EXIT_REFUSED : EXIT_UNDONE,
+	return report_fail(a->report, failure->error == -EDQUOT ? EXIT_REFUSED : EXIT_UNDONE,
 			   "cannot make macvlan %s on %s: %s%s%s%s", link->spec.name,
-			   link->spec.parent, log_errname(-error), *text ? " (" : "", text,
+			   link->spec.parent, log_errname(-failure->error), *text ? " (" : "", text,
 			   *text ? ")" : "");
 }
 
@@ -136,15 +128,15 @@ static int make(struct attaching *a)
 {
 	struct link_spec specs[ATTACH_LINKS_MAX];
 	struct broker_link wanted[ATTACH_LINKS_MAX];
-	struct broker_result results[ATTACH_LINKS_MAX];
-	int r;
+	struct make_failure failure;
 
 	for (size_t i = 0; i < a->n; i++) {
 		specs[i] = request_of(&a->links[i]);
 		wanted[i] = (struct broker_link){ a->links[i].spec.parent, &specs[i] };
 	}
-	r = broker_link_create(a->to->broker, wanted, a->n, results);
-	return r < 0 ? fail_make(a, results, r) : 0;
+	if (detour_make_all(a->to->target, a->to->broker, wanted, a->n, &failure) < 0)
+		return fail_make(a, &failure);
+	return 0;
 }
 
 /* Which index each got, by its name and the group that nobody else uses. */

@@ -112,6 +112,8 @@ static int open_and_attach(const struct options *options, struct attach_link *li
 		status = broker_open(options->broker, broker, report);
 	if (!status)
 		status = target_join(target, report);
+	if (!status)
+		status = target_open_detour(target, report);
 	if (status)
 		return status;
 	/* Without it, what has addresses is not announced, which attach() says. */

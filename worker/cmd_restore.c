@@ -50,6 +50,8 @@ static int open_all(struct restore *c)
 				       c->target.netns, &c->report);
 	if (!status)
 		status = target_join(&c->target, &c->report);
+	if (!status && c->broker.fd >= 0)
+		status = target_open_detour(&c->target, &c->report);
 	if (!status)
 		status = tools_start(&c->target.tools, &c->report);
 	return status;

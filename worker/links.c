@@ -300,17 +300,6 @@ int links_catch(struct nl_sock *nl, const struct link_release *links, size_t n, 
 	return first;
 }
 
-int links_delete(struct nl_sock *nl, uint32_t ifindex, char ret_text[NL_TEXT_MAX])
-{
-	uint8_t buf[64];
-	struct ifinfomsg *ifi;
-	struct nlmsghdr *nlh;
-
-	nlh = put_link_header(buf, RTM_DELLINK, NLM_F_ACK, &ifi);
-	ifi->ifi_index = (int)ifindex;
-	return nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
-}
-
 int links_delete_group(struct nl_sock *nl, uint32_t group, char ret_text[NL_TEXT_MAX])
 {
 	uint8_t buf[128];

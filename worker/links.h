@@ -70,6 +70,17 @@ struct link_change {
 int links_change(struct nl_sock *nl, uint32_t ifindex, const struct link_change *change,
 		 char ret_text[NL_TEXT_MAX]);
 
+/* Where a link goes, and what it is there. */
+struct link_move {
+	int netns;        /* borrowed; -1: it stays where it is */
+	uint32_t ifindex; /* there; 0: as it is, or what the kernel chooses */
+	const char *name; /* NULL: as it is */
+};
+
+/* Move link @ifindex, which is down. Returns 0 or the kernel's -errno with its text. */
+int links_move(struct nl_sock *nl, uint32_t ifindex, const struct link_move *move,
+	       char ret_text[NL_TEXT_MAX]);
+
 struct link_release {
 	uint32_t ifindex;
 	bool up; /* bring it up */

@@ -37,6 +37,7 @@ void target_init(struct target *target)
 				   .handover = -1,
 				   .nl = { .fd = -1 },
 				   .outside = { .sock = -1 },
+				   .detour = DETOUR_NONE,
 				   .tools = { .sock = -1 } };
 }
 
@@ -54,6 +55,7 @@ void target_fini(struct target *target)
 	fd_closep(&target->handover);
 	fd_closep(&target->nl.fd);
 	outside_fini(&target->outside);
+	detour_fini(&target->detour);
 	tools_fini(&target->tools);
 	free(target->nl.buf);
 	target->nl.buf = NULL;
@@ -269,4 +271,15 @@ int target_join(struct target *target, struct report *report)
 	/* The release of all links of a restore is one datagram (links_set_group()). */
 	(void)setsockopt(target->nl.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	return lock(target, report);
+}
+
+int target_open_detour(struct target *target, struct report *report)
+{
+	int r = detour_is_due() ? detour_open(target->netns, &target->detour) : 0;
+
+	return r < 0 ? report_fail(report, EXIT_OS_,
+				   "cannot make the network namespace that this kernel needs for "
+				   "exact indexes: %s",
+				   strerror(-r))
+		     : 0;
 }

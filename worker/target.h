@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "common/nl.h"
+#include "worker/detour.h"
 #include "worker/outside.h"
 #include "worker/tools.h"
 
@@ -31,6 +32,7 @@ struct target {
 
 	struct outside outside; /* owned; with a helper where links reach outside */
 	struct tools tools;     /* owned; started by commands that have to do with rules */
+	struct detour detour;   /* owned; where the kernel may need one, and a broker is there */
 };
 
 /* A target that owns nothing. */
@@ -46,3 +48,7 @@ int target_open(const struct target_args *args, struct target *ret, struct repor
  * two restores into one netns come one after the other. The process must have one thread.
  * Returns 0 or an exit status. */
 int target_join(struct target *target, struct report *report);
+
+/* Prepare for links that can only be made by a detour, where the kernel is one that needs it.
+ * Before the confinement, and after target_join(). Returns 0 or an exit status. */
+int target_open_detour(struct target *target, struct report *report);
