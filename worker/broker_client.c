@@ -27,6 +27,7 @@ enum {
 	VERSION_MIN = 1,
 	VERSION_MAX = 1,
 	ANSWER_TIMEOUT_MS = 120 * 1000, /* 128 links on a crowded parent, under somebody's RTNL */
+	CONNECT_TIMEOUT_S = 10,
 };
 
 void broker_init(struct broker *broker)
@@ -67,8 +68,35 @@ static int open_number(const char *number, int *ret_fd, struct report *report)
 	return 0;
 }
 
+static int fail_connect(const char *path, int error, struct report *report)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return report_fail(report, EXIT_REFUSED,
+				   "no right to connect to the broker at %s (%s): its "
+				   "administrator decides who may",
+				   path, strerror(error));
+	case EPROTOTYPE:
+		return report_fail(report, EXIT_NO_BROKER,
+				   "%s is a socket, but not a broker's: it has another type", path);
+	case ECONNREFUSED:
+		return report_fail(report, EXIT_NO_BROKER,
+				   "no broker answers at %s: nobody listens there any more", path);
+	case EAGAIN:
+		return report_fail(report, EXIT_NO_BROKER,
+				   "the broker at %s takes no connection within %d s", path,
+				   CONNECT_TIMEOUT_S);
+	default:
+		return report_fail(report, EXIT_NO_BROKER, "no broker answers at %s: %s", path,
+				   strerror(error));
+	}
+}
+
 static int open_path(const char *path, bool must, int *ret_fd, struct report *report)
 {
+	/* connect() waits while the queue is full (unix_stream_connect()). */
+	const struct timeval patience = { .tv_sec = CONNECT_TIMEOUT_S };
 	_cleanup_fd_ int fd = -1;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
@@ -78,12 +106,10 @@ static int open_path(const char *path, bool must, int *ret_fd, struct report *re
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return report_fail(report, EXIT_OS_, "cannot make a socket: %s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		if (!must)
-			return 0;
-		return report_fail(report, EXIT_NO_BROKER, "no broker answers at %s: %s", path,
-				   strerror(errno));
-	}
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return report_fail(report, EXIT_OS_, "SO_SNDTIMEO: %s", strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return must ? fail_connect(path, errno, report) : 0;
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
@@ -114,6 +140,16 @@ static int end_session(struct broker *broker, int error, const char *text)
 	return error;
 }
 
+/* The peer is gone. A service closes the connection of a user who has too many at once. */
+static int end_by_broker(struct broker *broker, int error)
+{
+	return end_session(broker, error,
+			   broker->last_id > 1 ? "the broker has ended the session"
+					       : "the broker has ended the session before it "
+						 "answered: the user has too many sessions, or "
+						 "its log has the reason");
+}
+
 /* Send @req with @fds and receive its reply, which the caller frees. */
 static int exchange(struct broker *broker, Netcr__Request *req, const int *fds, size_t n_fds,
 		    Netcr__Reply **ret)
@@ -132,12 +168,12 @@ static int exchange(struct broker *broker, Netcr__Request *req, const int *fds, 
 	r = wire_send(broker->fd, buf, netcr__request__pack(req, buf), fds, n_fds,
 		      ANSWER_TIMEOUT_MS);
 	if (r < 0)
-		return end_session(broker, r, "the broker has ended the session");
+		return end_by_broker(broker, r);
 	r = wire_recv(broker->fd, broker->msg, ANSWER_TIMEOUT_MS);
 	if (r == -ETIMEDOUT)
 		return end_session(broker, r, "the broker does not answer");
 	if (r <= 0)
-		return end_session(broker, r ? r : -ECONNRESET, "the broker has ended the session");
+		return end_by_broker(broker, r ? r : -ECONNRESET);
 	if (broker->msg->n_fds == 0)
 		*ret = netcr__reply__unpack(/* allocator= */ NULL, broker->msg->len, buf);
 	else
