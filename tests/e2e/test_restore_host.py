@@ -4,8 +4,8 @@ A restore that sends the image's index with NLM_F_CREATE alone, from the host's 
 host link that has this index, reconfigures it and moves it into the container."""
 import pytest
 
-from restore_helpers import (assert_restored, data, differences, lasting, restore,  # noqa: F401
-                             written, x1)
+from restore_helpers import (assert_restored, assert_same, data, differences, lasting, restore,  # noqa: F401
+                             snapshot, written, x1)
 
 
 def check(restore, box, path, host):
