@@ -16,7 +16,7 @@
 #include "common/log.h"
 
 /* Its lowest device, by name and index, is what is allowed. */
-static int find_parent(const char *name, struct parent_facts *ret)
+static int find_parent(const char *name, struct rtnl_parent *ret)
 {
 	static union {
 		struct nlmsghdr align;
@@ -30,17 +30,17 @@ static int find_parent(const char *name, struct parent_facts *ret)
 	if (r < 0)
 		return r;
 	nl = (struct nl_sock){ .fd = fd, .buf = buf.bytes };
-	return rtnl_parent_find(&nl, name, ret);
+	return rtnl_parent_find(&nl, RTNL_OWN_NSID, name, ret);
 }
 
 int allow_parent(struct allow *allow, const char *name)
 {
 	struct policy_parent *parent = &allow->parents[allow->rule.n_parents];
-	struct parent_facts facts;
+	struct rtnl_parent facts;
 	int r;
 
-	if (allow->rule.n_parents >= POLICY_QUICK_PARENTS_MAX) {
-		log_err("--allow-parent %s: more than %d parents", name, POLICY_QUICK_PARENTS_MAX);
+	if (allow->rule.n_parents >= ALLOW_PARENTS_MAX) {
+		log_err("--allow-parent %s: more than %d parents", name, ALLOW_PARENTS_MAX);
 		return EXIT_CONFIG_;
 	}
 	if (check_ifname(name) < 0) {
@@ -63,6 +63,7 @@ int allow_parent(struct allow *allow, const char *name)
 	}
 	memcpy(parent->name, facts.name, sizeof(parent->name));
 	parent->ifindex = facts.ifindex;
+	allow->numbers[allow->rule.n_parents] = (uint16_t)allow->rule.n_parents;
 	allow->rule.n_parents++;
 	return 0;
 }
@@ -81,12 +82,21 @@ int allow_mode(struct allow *allow, const char *name)
 	return 0;
 }
 
-struct policy_rule *allow_rule(struct allow *allow)
+bool allow_policy(struct allow *allow, bool init_netns, struct policy *ret)
 {
-	allow->rule.name = "allow-parent";
-	allow->rule.anyone = true;
-	allow->rule.parents = allow->parents;
-	if (!allow->rule.modes)
-		allow->rule.modes = POLICY_DEFAULT_MODES;
-	return allow->rule.n_parents ? &allow->rule : NULL;
+	struct policy_rule *rule = &allow->rule;
+
+	if (!rule->n_parents)
+		return false;
+	rule->name = "allow-parent";
+	rule->anyone = true;
+	rule->mac_any = true;
+	rule->init_netns = init_netns;
+	rule->parents = allow->numbers;
+	if (!rule->modes)
+		rule->modes = POLICY_DEFAULT_MODES;
+	*ret = (struct policy){
+		.rules = rule, .n_rules = 1, .n_parents = rule->n_parents, .parents = allow->parents
+	};
+	return true;
 }

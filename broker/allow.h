@@ -4,10 +4,15 @@
 
 #include "broker/policy.h"
 
-/* To be zeroed first. It does not move, once allow_rule() was called. */
+enum {
+	ALLOW_PARENTS_MAX = 64
+};
+
+/* To be zeroed first. It does not move, once allow_policy() was called. */
 struct allow {
 	struct policy_rule rule;
-	struct policy_parent parents[POLICY_QUICK_PARENTS_MAX];
+	struct policy_parent parents[ALLOW_PARENTS_MAX];
+	uint16_t numbers[ALLOW_PARENTS_MAX];
 };
 
 /* Take the argument of such an option. Returns 0, or an exit status if it makes no sense; why has
@@ -15,5 +20,5 @@ struct allow {
 int allow_parent(struct allow *allow, const char *name);
 int allow_mode(struct allow *allow, const char *name);
 
-/* The rule that follows; NULL without a parent. */
-struct policy_rule *allow_rule(struct allow *allow);
+/* The policy that follows, which lives in @allow. false, without one, where no parent was given. */
+bool allow_policy(struct allow *allow, bool init_netns, struct policy *ret);

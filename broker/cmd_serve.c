@@ -196,8 +196,7 @@ int cmd_serve(int argc, char *argv[])
 	session_init(&first);
 	first.hello_ms = HELLO_S * 1000;
 	first.idle_ms = (int)options.idle_s * 1000;
-	first.policy.rules = allow_rule(&options.allow);
-	if (!first.policy.rules)
+	if (!allow_policy(&options.allow, /* init_netns= */ false, &first.policy))
 		log_warn("nothing is allowed: there is no --allow-parent");
 	status = start_find_run_id(&first);
 	if (status)

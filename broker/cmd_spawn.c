@@ -86,7 +86,6 @@ static int parse(int argc, char *argv[], struct allow *ret)
 int cmd_spawn(int argc, char *argv[])
 {
 	static struct allow allow;
-	struct policy_rule *rule;
 	struct policy policy = { 0 };
 	struct invoker invoker;
 	const char *missing;
@@ -105,16 +104,11 @@ int cmd_spawn(int argc, char *argv[])
 	r = parse(argc, argv, &allow);
 	if (r)
 		return r;
-	rule = allow_rule(&allow);
-	if (rule && invoker.by_file_caps) {
+	if (!allow_policy(&allow, /* init_netns= */ invoker.uid == 0, &policy)) {
+		log_warn("nothing is allowed: there is no --allow-parent");
+	} else if (invoker.by_file_caps) {
 		log_err("--allow-parent is not for users whose privilege comes with the file");
 		return EXIT_REFUSED;
-	}
-	if (rule) {
-		rule->init_netns = invoker.uid == 0;
-		policy.rules = rule;
-	} else {
-		log_warn("nothing is allowed: there is no --allow-parent");
 	}
 	return spawn(&invoker, &policy, argv + optind);
 }

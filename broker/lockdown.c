@@ -34,11 +34,11 @@
 #include "common/nl.h"
 #include "seccomp/rules.h"
 
-/* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target and the ledger,
- * and for a moment what it received and two user namespaces of a walk. The acceptor has 0-2, up
+/* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target, the ledger
+ * and the namespaces of parents, and for a moment what it received and two user namespaces of a walk. The acceptor has 0-2, up
  * to LISTEN_MAX sockets, those for signals and for the service manager, and a connection. */
 enum {
-	MAX_FDS = 32
+	MAX_FDS = 32 + POLICY_NETNS_MAX
 };
 _Static_assert((int)LEDGER_FD < (int)MAX_FDS, "the ledger's descriptor is within the limit");
 
@@ -121,6 +121,12 @@ static int open_audit(struct session *s)
 {
 	(void)s;
 	return audit_out_open();
+}
+
+static int open_parents(struct session *s)
+{
+	parents_open(&s->parents, &s->policy, &s->caller, &s->self);
+	return 0;
 }
 
 /* Needs CAP_SETPCAP. Without it neither can be done, and no_new_privs makes both moot: there is
@@ -238,6 +244,7 @@ static const struct {
 	{ "open its netns and an rtnetlink socket",    open_kernel,        false },
 	{ "open the way of the audit lines",           open_audit,         false },
 	{ "open the ledger of quotas",                 quota_open,         false },
+	{ "open the namespaces of parents",            open_parents,       false },
 	{ "empty the bounding set",                    empty_bounding_set, true },
 	{ "lock the securebits",                       lock_securebits,    true },
 	{ "change the uid and drop the groups",        change_uid,         true },

@@ -68,6 +68,28 @@ int nsfd_self_open(struct nsfd_self *ret)
 	return 0;
 }
 
+int nsfd_open(const char *path, const struct nsfd_self *self, int *ret_fd)
+{
+	/* O_NONBLOCK: whatever it is, it is not waited for. */
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct statfs fs;
+	uint64_t dev, ino;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
+	    ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return -ENOTTY;
+	r = fd_identity(fd, &dev, &ino);
+	if (r < 0)
+		return r;
+	if (dev == self->net_dev && ino == self->net_ino)
+		return -EBUSY;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
 /* Walk from @userns (consumed) to the init user namespace, looking for one of @caller's. */
 static enum nsfd_owner find_owner(int take_userns, const struct nsfd_self *self, uid_t caller)
 {

@@ -30,6 +30,10 @@ struct nsfd_facts {
 /* Look at this process's namespaces. Returns 0 or -errno; self->netns is open then. */
 int nsfd_self_open(struct nsfd_self *ret);
 
+/* Open the network namespace at @path, which must be another than ours. Returns 0 and a descriptor
+ * that the caller owns, or -errno: -ENOTTY if it is no network namespace, -EBUSY if it is ours. */
+int nsfd_open(const char *path, const struct nsfd_self *self, int *ret_fd);
+
 /* Find out what @fd is. An allowing verdict means that it is a netns other than ours, and then
  * *ret is filled in; whether @caller may use it is policy's to say. Borrows @fd. */
 struct verdict nsfd_inspect(int fd, const struct nsfd_self *self, uid_t caller,

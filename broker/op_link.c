@@ -4,9 +4,10 @@
  * Why it is safe for a hostile worker: its bytes are decoded by an allow-list into values, and
  * the request is encoded anew from these (common/link_msg.c). The kernel is told the target's
  * descriptor and NLM_F_EXCL, so no device that exists is touched, whatever its name or index;
- * the index is never looked up here. All links of a message are decoded and judged before the
- * first is made, and counted where a rule has a limit. There is nothing here that changes or
- * deletes a link.
+ * the index is never looked up here. A parent in another namespace is named to the kernel by an
+ * id that the broker has read over its own socket (rtnl_link_nsid()). All links of a message are
+ * decoded and judged before the first is made, and counted where a rule has a limit. There is
+ * nothing here that changes or deletes a link.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,12 +22,18 @@
 
 static int decode_parent(const char *parent, struct link_args *ret, struct link_result *result)
 {
-	if (check_ifname(parent) < 0) {
+	const char *slash = strchr(parent, '/');
+
+	if (check_parent(parent) < 0) {
 		(void)snprintf(result->text, sizeof(result->text),
 			       "the parent is not a name of an interface");
 		return -EINVAL;
 	}
 	(void)snprintf(ret->parent, sizeof(ret->parent), "%s", parent);
+	(void)snprintf(ret->ifname, sizeof(ret->ifname), "%s", slash ? slash + 1 : parent);
+	if (slash)
+		(void)snprintf(ret->netns, sizeof(ret->netns), "%.*s", (int)(slash - parent),
+			       parent);
 	return 0;
 }
 
@@ -75,30 +82,71 @@ int link_create_decode(const Netcr__Request *req, struct op_args *ret, struct re
 	return 0;
 }
 
+/* Look @link's parent up, unless @known is about it. */
+static struct verdict judge_one(struct session *s, struct link_args *link,
+				const struct link_args **known, struct parent_facts *parent)
+{
+	struct verdict v;
+
+	/* One look a parent, not a link: they mostly share one. */
+	if (!*known || strcmp((*known)->parent, link->parent) != 0) {
+		const uint16_t netns = policy_find_netns(&s->policy, link->netns);
+
+		if (link->netns[0] && !netns)
+			return (struct verdict){ .why = "no such namespace of parents" };
+		if (parents_find(&s->parents, &s->policy, &s->rtnl, netns, link->ifname, parent) <
+		    0)
+			return (struct verdict){ .why = "the parent could not be looked up" };
+		*known = link;
+	}
+	/* That it is gone may be told to whom it is allowed, and to nobody else. */
+	if (!parent->found &&
+	    policy_lists_parent(&s->policy, &s->caller, parent->netns, link->ifname))
+		return (struct verdict){ .allow = true, .why = "allowed" };
+	v = policy_judge_link(&s->policy, &s->caller, parent, &link->spec, s->target_init);
+	link->parent_netns = parent->netns;
+	link->parent_nsid = parent->nsid;
+	link->parent_ifindex = parent->ifindex;
+	link->rule = v.rule;
+	return v;
+}
+
 struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
 				 struct op_args *args)
 {
-	struct parent_facts parent = { 0 };
+	const struct link_args *known = NULL;
+	struct parent_facts parent;
 	struct verdict v = { 0 };
 
 	(void)msg;
 	for (size_t i = 0; i < args->link_create.n; i++) {
-		struct link_args *link = &args->link_create.links[i];
-
-		/* One look a parent, not a link: they mostly share one. */
-		if (strcmp(link->parent, parent.asked) != 0 &&
-		    rtnl_parent_find(&s->rtnl, link->parent, &parent) < 0)
-			return (struct verdict){ .why = "the parent could not be looked up" };
-		/* That it is gone may be told to whom it is allowed, and to nobody else. */
-		if (!parent.found && policy_lists_parent(&s->policy, &s->caller, link->parent))
-			continue;
-		v = policy_judge_link(&s->policy, &s->caller, &parent, &link->spec);
-		link->rule = v.rule;
+		v = judge_one(s, &args->link_create.links[i], &known, &parent);
 		if (!v.allow)
-			return v;
-		link->parent_ifindex = parent.ifindex;
+			break;
 	}
-	return (struct verdict){ .allow = true, .why = "allowed" };
+	return v;
+}
+
+static int create_one(struct session *s, const struct link_args *link, char text[NL_TEXT_MAX])
+{
+	struct link_place place = { .parent = link->parent_ifindex, .netns_fd = s->target };
+	int r;
+
+	if (link->parent_ifindex == 0) {
+		(void)snprintf(text, NL_TEXT_MAX, "the parent is gone");
+		return -ENODEV;
+	}
+	if (link->parent_netns) {
+		place.elsewhere = true;
+		r = quota_find_nsids(s);
+		if (r == 0)
+			r = rtnl_link_nsid(&s->rtnl, &s->target_rtnl, s->target_nsid,
+					   s->parents.netns[link->parent_netns - 1],
+					   &place.link_nsid, text);
+		if (r < 0)
+			return r;
+	}
+	return rtnl_link_create(&s->rtnl, &link->spec, &place, text);
 }
 
 /* One after the other, until one fails. */
@@ -113,13 +161,7 @@ static int make_links(struct session *s, const struct op_args *args, struct repl
 		 * links that appear behind their back. */
 		if (wire_is_closed(s->sock))
 			return -ECANCELED;
-		if (link->parent_ifindex != 0) {
-			r = rtnl_link_create(&s->rtnl, &link->spec, link->parent_ifindex, s->target,
-					     result->text);
-		} else {
-			r = -ENODEV;
-			(void)snprintf(result->text, sizeof(result->text), "the parent is gone");
-		}
+		r = create_one(s, link, result->text);
 		result->error = (uint32_t)-r;
 		if (r < 0)
 			return r;

@@ -34,6 +34,7 @@ struct verdict target_bind_judge(struct session *s, const struct wire_msg *msg,
 	if (!v.allow)
 		return v;
 	args->target_bind.id = facts.id;
+	args->target_bind.init = facts.owner == NSFD_OWNER_INIT;
 	v = policy_judge_target(&s->policy, &s->caller, &facts);
 	if (!v.allow)
 		return v;
@@ -49,6 +50,7 @@ int target_bind_execute(struct session *s, struct wire_msg *msg, struct op_args 
 					   .seq = s->rtnl.seq,
 					   .buf = s->rtnl.buf };
 	s->target_id = args->target_bind.id;
+	s->target_init = args->target_bind.init;
 	s->phase = PHASE_BOUND;
 	return 0;
 }

@@ -21,12 +21,19 @@ struct session;
 struct wire_msg;
 
 enum {
-	OP_LINKS_MAX = 128
+	OP_LINKS_MAX = 128,
+	LINK_PARENT_MAX = POLICY_NETNS_NAME_MAX + IFNAMSIZ, /* with '/' and NUL */
 };
 
 struct link_args {
-	char parent[IFNAMSIZ];
-	uint32_t parent_ifindex; /* set by judge, as is the rule that decided */
+	char parent[LINK_PARENT_MAX];      /* as it was asked for: IF or NS/IF */
+	char netns[POLICY_NETNS_NAME_MAX]; /* the two parts; netns "": the broker's own */
+	char ifname[IFNAMSIZ];
+	/* Set by judge: the namespace, as struct policy_parent has it, and its id in the broker's, the
+	 * lowest device, and the rule that decided. */
+	uint16_t parent_netns;
+	int32_t parent_nsid;
+	uint32_t parent_ifindex;
 	const struct policy_rule *rule;
 	struct link_spec spec;
 };
@@ -37,9 +44,12 @@ struct op_args {
 	} hello;
 	struct {
 		uint64_t id; /* set by judge */
+		bool init;   /* likewise: the init user namespace owns it */
 	} target_bind;
 	struct {
 		int32_t wanted;
+		char netns[POLICY_NETNS_NAME_MAX]; /* "": the broker's own */
+		int fd;                            /* set by judge; the session's */
 	} nsid_alloc;
 	struct {
 		size_t n;

@@ -62,11 +62,17 @@ struct counting {
 	bool per_user; /* a rule has max-links */
 };
 
+static int32_t nsid_of(const struct counting *c, const struct link_args *link)
+{
+	return link->parent_netns ? link->parent_nsid : c->s->self_nsid;
+}
+
 static size_t use_of(const struct counting *c, const struct link_args *link)
 {
 	size_t i = 0;
 
-	while (i < c->uses.n && c->uses.use[i].ifindex != link->parent_ifindex)
+	while (i < c->uses.n && (c->uses.use[i].ifindex != link->parent_ifindex ||
+				 c->uses.use[i].nsid != nsid_of(c, link)))
 		i++;
 	return i;
 }
@@ -83,7 +89,7 @@ static bool add_links(struct counting *c, const struct link_args *links, size_t 
 			continue;
 		if (use == c->uses.n) {
 			c->uses.use[use].ifindex = links[i].parent_ifindex;
-			c->uses.use[use].nsid = c->s->self_nsid;
+			c->uses.use[use].nsid = nsid_of(c, &links[i]);
 			c->uses.n++;
 		}
 		c->asked[use]++;
@@ -94,8 +100,7 @@ static bool add_links(struct counting *c, const struct link_args *links, size_t 
 	return limited;
 }
 
-/* The ids of the broker's netns and of the target, in the former. They do not change. */
-static int find_nsids(struct session *s)
+int quota_find_nsids(struct session *s)
 {
 	/* NS_GET_ID is never used again, so this is an id that no other target ever had. */
 	uint32_t low =
@@ -200,9 +205,11 @@ int quota_begin(struct session *s, const struct link_args *links, size_t n,
 
 	if (!add_links(&c, links, n))
 		return 0;
-	r = s->ledger.fd < 0 ? -EUCLEAN : find_nsids(s);
-	for (size_t i = 0; i < c.uses.n; i++)
-		c.uses.use[i].nsid = s->self_nsid;
+	r = s->ledger.fd < 0 ? -EUCLEAN : quota_find_nsids(s);
+	for (size_t i = 0; i < c.uses.n; i++) {
+		if (c.uses.use[i].nsid < 0)
+			c.uses.use[i].nsid = s->self_nsid;
+	}
 	if (r == 0)
 		r = ledger_lock_uid(&s->ledger, s->caller.uid);
 	if (r == 0)

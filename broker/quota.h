@@ -18,3 +18,7 @@ int quota_open(struct session *s);
 int quota_begin(struct session *s, const struct link_args *links, size_t n,
 		char ret_text[NL_TEXT_MAX]);
 void quota_end(struct session *s);
+
+/* Find s->self_nsid and s->target_nsid, the ids of the broker's netns and of the target, in the
+ * former. They do not change. Returns 0 or -errno. */
+int quota_find_nsids(struct session *s);

@@ -16,7 +16,6 @@
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
-#include "broker/policy.h"
 #include "broker/rtnl_request.h"
 #include "common/link_msg.h"
 
@@ -79,7 +78,8 @@ static int read_link(const struct nlmsghdr *nlh, void *data)
 }
 
 /* By @name, or by @ifindex where it is NULL. A link that is not there is an answer. */
-static int get_link(struct nl_sock *nl, const char *name, uint32_t ifindex, struct link_answer *ret)
+static int get_link(struct nl_sock *nl, int32_t nsid, const char *name, uint32_t ifindex,
+		    struct link_answer *ret)
 {
 	union rtnl_request req;
 	char text[NL_TEXT_MAX];
@@ -92,18 +92,19 @@ static int get_link(struct nl_sock *nl, const char *name, uint32_t ifindex, stru
 	ifi->ifi_index = (int)ifindex;
 	if (name)
 		mnl_attr_put_strz(&req.nlh, IFLA_IFNAME, name);
+	if (nsid != RTNL_OWN_NSID)
+		mnl_attr_put_u32(&req.nlh, IFLA_TARGET_NETNSID, (uint32_t)nsid);
 	r = nl_talk(nl, &req.nlh, read_link, ret, text);
 	return r == -ENODEV ? 0 : r;
 }
 
-int rtnl_parent_find(struct nl_sock *nl, const char *name, struct parent_facts *ret)
+int rtnl_parent_find(struct nl_sock *nl, int32_t nsid, const char *name, struct rtnl_parent *ret)
 {
 	struct link_answer link;
 	int r;
 
-	*ret = (struct parent_facts){ 0 };
-	(void)snprintf(ret->asked, sizeof(ret->asked), "%s", name);
-	r = get_link(nl, name, 0, &link);
+	*ret = (struct rtnl_parent){ 0 };
+	r = get_link(nl, nsid, name, 0, &link);
 	if (r < 0 || !link.found)
 		return r;
 	if (link.is_macvlan && link.lower_elsewhere) {
@@ -113,7 +114,7 @@ int rtnl_parent_find(struct nl_sock *nl, const char *name, struct parent_facts *
 	}
 	/* One step: what a macvlan sits on is never a macvlan itself. */
 	if (link.is_macvlan) {
-		r = get_link(nl, /* name= */ NULL, link.lower, &link);
+		r = get_link(nl, nsid, /* name= */ NULL, link.lower, &link);
 		if (r < 0 || !link.found)
 			return r;
 	}
@@ -123,17 +124,16 @@ int rtnl_parent_find(struct nl_sock *nl, const char *name, struct parent_facts *
 	return 0;
 }
 
-int rtnl_link_create(struct nl_sock *nl, const struct link_spec *spec, uint32_t parent,
-		     int netns_fd, char ret_text[NL_TEXT_MAX])
+int rtnl_link_create(struct nl_sock *nl, const struct link_spec *spec,
+		     const struct link_place *place, char ret_text[NL_TEXT_MAX])
 {
-	const struct link_place place = { .parent = parent, .netns_fd = netns_fd };
 	union {
 		struct nlmsghdr nlh;
 		uint8_t buf[LINK_MSG_MAX];
 	} req;
 	int r;
 
-	r = link_msg_encode(spec, &place, req.buf, sizeof(req.buf));
+	r = link_msg_encode(spec, place, req.buf, sizeof(req.buf));
 	if (r < 0)
 		return r;
 	return nl_talk(nl, &req.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
@@ -152,7 +152,8 @@ static int read_nsid(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
-int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid)
+/* In the netns of @nl, or in the one that it knows as @of. */
+static int get_nsid(struct nl_sock *nl, int netns_fd, int32_t of, int32_t *ret_nsid)
 {
 	char text[NL_TEXT_MAX];
 	union rtnl_request req;
@@ -161,6 +162,8 @@ int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid)
 
 	(void)rtnl_request_init(&req, RTM_GETNSID, NLM_F_ACK, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(&req.nlh, NETNSA_FD, (uint32_t)netns_fd);
+	if (of != RTNL_OWN_NSID)
+		mnl_attr_put_u32(&req.nlh, NETNSA_TARGET_NSID, (uint32_t)of);
 	r = nl_talk(nl, &req.nlh, read_nsid, &nsid, text);
 	if (r < 0)
 		return r;
@@ -168,6 +171,11 @@ int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid)
 		return -ENOENT;
 	*ret_nsid = nsid;
 	return 0;
+}
+
+int rtnl_nsid_find(struct nl_sock *nl, int netns_fd, int32_t *ret_nsid)
+{
+	return get_nsid(nl, netns_fd, RTNL_OWN_NSID, ret_nsid);
 }
 
 int rtnl_nsid_alloc(struct nl_sock *nl, int netns_fd, int32_t wanted, int32_t *ret_nsid,
@@ -194,4 +202,19 @@ int rtnl_nsid_alloc(struct nl_sock *nl, int netns_fd, int32_t wanted, int32_t *r
 	ret_text[0] = '\0';
 	*ret_nsid = nsid;
 	return 0;
+}
+
+int rtnl_link_nsid(struct nl_sock *nl, struct nl_sock *target, int32_t target_nsid, int netns_fd,
+		   int32_t *ret_nsid, char ret_text[NL_TEXT_MAX])
+{
+	int32_t forged;
+	int r;
+
+	r = get_nsid(nl, netns_fd, target_nsid, ret_nsid);
+	if (r != -ENOENT)
+		return r;
+	r = rtnl_nsid_alloc(target, netns_fd, /* wanted= */ -1, &forged, ret_text);
+	if (r == 0)
+		r = get_nsid(nl, netns_fd, target_nsid, ret_nsid);
+	return r == -ENOENT ? -EIO : r;
 }

@@ -26,6 +26,7 @@ void session_init(struct session *s)
 			       .ledger = { .fd = -1 },
 			       .self_nsid = -1,
 			       .target_nsid = -1 };
+	parents_init(&s->parents);
 }
 
 /* Wait for a request. Here alone is SIGTERM let in, whose default action ends the process. */

@@ -8,6 +8,7 @@
 #include "broker/caller.h"
 #include "broker/ledger.h"
 #include "broker/nsfd.h"
+#include "broker/parents.h"
 #include "broker/policy.h"
 #include "common/nl.h"
 #include "common/wire.h"
@@ -30,7 +31,8 @@ struct session {
 
 	struct caller caller;
 	struct policy policy; /* const after the lock-down */
-	uid_t run_uid;        /* what the session process becomes, where it may change its uid */
+	struct parents parents;
+	uid_t run_uid; /* what the session process becomes, where it may change its uid */
 	gid_t run_gid;
 	struct nsfd_self self;
 	int landlock_abi;
@@ -41,6 +43,7 @@ struct session {
 	int target;                 /* netns; owned; -1 before PHASE_BOUND */
 	struct nl_sock target_rtnl; /* the worker's socket; owned; fd -1 before PHASE_BOUND */
 	uint64_t target_id;
+	bool target_init; /* the init user namespace owns it */
 
 	struct ledger ledger; /* owned; fd -1: no rule has a limit */
 	int32_t self_nsid;    /* of the broker's netns in itself; -1 before it is needed */

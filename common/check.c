@@ -25,6 +25,36 @@ int check_ifname(const char *name)
 	return 0;
 }
 
+int check_netns_name(const char *name)
+{
+	size_t len = strnlen(name, CHECK_NETNS_NAME_MAX);
+
+	if (len == 0 || len >= CHECK_NETNS_NAME_MAX || strchr("._-", name[0]))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		const char c = name[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      strchr("._-", c)))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int check_parent(const char *parent)
+{
+	const char *slash = strchr(parent, '/');
+	char netns[CHECK_NETNS_NAME_MAX];
+
+	if (!slash)
+		return check_ifname(parent);
+	if ((size_t)(slash - parent) >= sizeof(netns))
+		return -EINVAL;
+	memcpy(netns, parent, (size_t)(slash - parent));
+	netns[slash - parent] = '\0';
+	return check_netns_name(netns) < 0 ? -EINVAL : check_ifname(slash + 1);
+}
+
 int check_mac(const uint8_t mac[6])
 {
 	static const uint8_t zero[6];

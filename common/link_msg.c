@@ -102,6 +102,8 @@ static bool put_link(struct nlmsghdr *nlh, size_t size, const struct link_spec *
 static bool put_place(struct nlmsghdr *nlh, size_t size, const struct link_place *place)
 {
 	return mnl_attr_put_u32_check(nlh, size, IFLA_LINK, place->parent) &&
+	       (!place->elsewhere ||
+		mnl_attr_put_u32_check(nlh, size, IFLA_LINK_NETNSID, (uint32_t)place->link_nsid)) &&
 	       (place->netns_fd < 0 ||
 		mnl_attr_put_u32_check(nlh, size, IFLA_NET_NS_FD, (uint32_t)place->netns_fd));
 }

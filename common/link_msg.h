@@ -5,6 +5,7 @@
 #pragma once
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,8 +61,10 @@ struct link_spec {
 
 /* Where a link is made. A proposal has no place. */
 struct link_place {
-	uint32_t parent; /* ifindex in the netns of the socket that the request goes over */
-	int netns_fd;    /* borrowed: the netns to make it in, or -1: that of the socket */
+	uint32_t parent;   /* ifindex in the netns of the socket, or see link_nsid */
+	int netns_fd;      /* borrowed: the netns to make it in, or -1: that of the socket */
+	bool elsewhere;    /* the parent is in neither, but where link_nsid says */
+	int32_t link_nsid; /* of the parent's netns, in the netns to make it in */
 };
 
 /* Encode the creation of @spec (NLM_F_CREATE and NLM_F_EXCL, always) into @buf; @place is NULL

@@ -52,7 +52,7 @@ def test_E9_not_dumpable(bound):
     with open(f"/proc/{s.pid}/limits") as f:
         limits = f.read()
     assert re.search(r"Max core file size +0 +0 ", limits)
-    assert re.search(r"Max open files +32 +32 ", limits)
+    assert re.search(r"Max open files +48 +48 ", limits)
 
 
 def test_E9_descriptors(session, container, user1, host):

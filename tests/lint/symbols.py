@@ -59,6 +59,7 @@ ALLOWED = {
     "broker/op_link.c": "",
     "broker/op_nsid.c": "",
     "broker/op_target.c": "",
+    "broker/parents.c": "",
     "broker/policy.c": "",
     "broker/quota.c": "",
     "broker/rtnl.c": "",

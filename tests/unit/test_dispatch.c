@@ -625,12 +625,13 @@ static void gone_parent_is_told_to_whom_it_is_allowed(void **state)
 {
 	const struct policy_parent parent = { .name = "nosuch0", .ifindex = 7 };
 	const struct policy_rule rule = {
-		.name = "r", .anyone = true, .n_parents = 1, .parents = &parent
+		.name = "r", .anyone = true, .n_parents = 1, .parents = &(const uint16_t){ 0 }
 	};
 
 	(void)state;
 	pretend_bound();
-	s.policy.rules = &rule;
+	s.policy = (struct policy){ .rules = &rule, .n_parents = 1, .parents = &parent };
+	parents_open(&s.parents, &s.policy, &s.caller, &s.self);
 	ask_links(2, 3, "nosuch0");
 	assert_int_equal(serve(), 0);
 	assert_int_equal(reply->error, ENODEV);
@@ -649,7 +650,16 @@ static void L9_parent_names(void **state)
 	static const char *const names[] = { "",
 					     ".",
 					     "..",
-					     "a/b",
+					     "a/b/c",
+					     "/b",
+					     "a/",
+					     "a//b",
+					     "-a/b",
+					     ".a/b",
+					     "a b/c",
+					     "a/lo",
+					     "abcdefghijklmnop/b",
+					     "a/abcdefghijklmnop",
 					     "lo",
 					     "all",
 					     "a b",

@@ -149,7 +149,9 @@ static int ask_on(size_t n, uint32_t parent)
 	fill_links(n, parent);
 	r = quota_begin(&s, links, n, text);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = rtnl_link_create(&s.rtnl, &links[i].spec, parent, s.target, text);
+		r = rtnl_link_create(&s.rtnl, &links[i].spec,
+				     &(struct link_place){ .parent = parent, .netns_fd = s.target },
+				     text);
 	if (r != -EDQUOT)
 		quota_end(&s);
 	return r;

@@ -95,40 +95,41 @@ static uint32_t index_in(int netns, const char *name)
 
 static int create(const struct link_spec *spec, int netns_fd)
 {
-	return rtnl_link_create(&host, spec, parent, netns_fd, text);
+	const struct link_place place = { .parent = parent, .netns_fd = netns_fd };
+
+	return rtnl_link_create(&host, spec, &place, text);
 }
 
 /* --- in children --- */
 
 static int find_parents(void *arg)
 {
-	struct parent_facts facts;
+	struct rtnl_parent facts;
 	struct link_spec spec = spec_minimal();
 	int r = prepare();
 
 	(void)arg;
 	if (r != CHILD_OK)
 		return r;
-	CHECK(rtnl_parent_find(&host, "p0", &facts) == 0);
+	CHECK(rtnl_parent_find(&host, RTNL_OWN_NSID, "p0", &facts) == 0);
 	CHECK(facts.found && !facts.elsewhere && facts.ifindex == parent);
-	CHECK(strcmp(facts.asked, "p0") == 0 && strcmp(facts.name, "p0") == 0);
+	CHECK(strcmp(facts.name, "p0") == 0);
 
-	CHECK(rtnl_parent_find(&host, "nosuch0", &facts) == 0);
+	CHECK(rtnl_parent_find(&host, RTNL_OWN_NSID, "nosuch0", &facts) == 0);
 	CHECK(!facts.found && facts.ifindex == 0 && facts.name[0] == '\0');
-	CHECK(strcmp(facts.asked, "nosuch0") == 0);
 
 	/* A macvlan stands for its lowest device, */
 	CHECK(create(&spec, /* netns_fd= */ -1) == 0);
-	CHECK(rtnl_parent_find(&host, "eth0", &facts) == 0);
+	CHECK(rtnl_parent_find(&host, RTNL_OWN_NSID, "eth0", &facts) == 0);
 	CHECK(facts.found && !facts.elsewhere && facts.ifindex == parent);
-	CHECK(strcmp(facts.asked, "eth0") == 0 && strcmp(facts.name, "p0") == 0);
+	CHECK(strcmp(facts.name, "p0") == 0);
 	/* wherever that is, */
 	CHECK(create(&spec, target_netns) == 0);
-	CHECK(rtnl_parent_find(&target, "eth0", &facts) == 0);
+	CHECK(rtnl_parent_find(&target, RTNL_OWN_NSID, "eth0", &facts) == 0);
 	CHECK(facts.found && facts.elsewhere && facts.ifindex == 0);
 	/* and an alternative name for the first. */
 	CHECK(add_altname("other") == 0);
-	CHECK(rtnl_parent_find(&host, "other", &facts) == 0);
+	CHECK(rtnl_parent_find(&host, RTNL_OWN_NSID, "other", &facts) == 0);
 	CHECK(facts.found && facts.ifindex == parent && strcmp(facts.name, "p0") == 0);
 	return CHILD_OK;
 }
@@ -157,8 +158,12 @@ static int create_links(void *arg)
 	CHECK(index_in(target_netns, "eth0") == 0);
 	/* A parent that is none. */
 	spec.ifindex = 0;
-	CHECK(rtnl_link_create(&host, &spec, 9999, target_netns, text) == -ENODEV);
-	CHECK(rtnl_link_create(&host, &spec, parent, host.fd, text) == -EINVAL);
+	CHECK(rtnl_link_create(&host, &spec,
+			       &(struct link_place){ .parent = 9999, .netns_fd = target_netns },
+			       text) == -ENODEV);
+	CHECK(rtnl_link_create(&host, &spec,
+			       &(struct link_place){ .parent = parent, .netns_fd = host.fd },
+			       text) == -EINVAL);
 	return CHILD_OK;
 }
 
@@ -253,7 +258,8 @@ static int make_named(const char *name, uint32_t on, int netns_fd)
 	struct link_spec spec = spec_minimal();
 
 	(void)memcpy(spec.name, name, strlen(name) + 1);
-	return rtnl_link_create(&host, &spec, on, netns_fd, text);
+	return rtnl_link_create(&host, &spec,
+				&(struct link_place){ .parent = on, .netns_fd = netns_fd }, text);
 }
 
 static struct rtnl_uses uses_of(uint32_t ifindex, int32_t nsid)
