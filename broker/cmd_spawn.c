@@ -10,6 +10,7 @@
 #include "broker/allow.h"
 #include "broker/caller.h"
 #include "broker/commands.h"
+#include "broker/policy_file.h"
 #include "broker/spawn.h"
 #include "common/exit.h"
 #include "common/log.h"
@@ -32,7 +33,7 @@ static int allow_number(const char *option, const char *text, uint32_t *ret)
 }
 
 /* Returns 0 with the command at argv[optind], or an exit status. */
-static int parse(int argc, char *argv[], struct allow *ret)
+static int parse(int argc, char *argv[], struct allow *ret, const char **ret_file)
 {
 	static const struct option options[] = {
 		{ "allow-parent", required_argument, NULL, 'p' },
@@ -41,6 +42,7 @@ static int parse(int argc, char *argv[], struct allow *ret)
 		{ "max-links-per-netns", required_argument, NULL, 'n' },
 		{ "audit", required_argument, NULL, 'a' },
 		{ "audit-format", required_argument, NULL, 'f' },
+		{ "policy", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r;
@@ -68,6 +70,10 @@ static int parse(int argc, char *argv[], struct allow *ret)
 		case 'f':
 			r = command_choose_audit_format(optarg);
 			break;
+		case 'r':
+			*ret_file = optarg;
+			r = 0;
+			break;
 		case ':':
 			r = command_usage_error("an argument is missing after", argv[optind - 1]);
 			break;
@@ -83,9 +89,25 @@ static int parse(int argc, char *argv[], struct allow *ret)
 	return 0;
 }
 
+/* Without --allow-parent: the file that is named, or the one that there is. */
+static int load(const char *file, struct policy *ret)
+{
+	char text[POLICY_TEXT_MAX];
+	int r = policy_file_load(file ? file : NETCR_CONF, ret, text);
+
+	if (r == -ENOENT && !file) {
+		log_warn("nothing is allowed: there is no --allow-parent, and no " NETCR_CONF);
+		return 0;
+	}
+	if (r < 0)
+		log_err("%s", text);
+	return r < 0 ? EXIT_CONFIG_ : 0;
+}
+
 int cmd_spawn(int argc, char *argv[])
 {
 	static struct allow allow;
+	const char *file = NULL;
 	struct policy policy = { 0 };
 	struct invoker invoker;
 	const char *missing;
@@ -101,11 +123,18 @@ int cmd_spawn(int argc, char *argv[])
 			"uid is one that stands for nobody");
 		return EXIT_REFUSED;
 	}
-	r = parse(argc, argv, &allow);
+	r = parse(argc, argv, &allow, &file);
 	if (r)
 		return r;
+	if (file && (invoker.by_file_caps || allow.rule.n_parents)) {
+		log_err("--policy is not for users whose privilege comes with the file, and not "
+			"beside --allow-parent");
+		return invoker.by_file_caps ? EXIT_REFUSED : EXIT_USAGE_;
+	}
 	if (!allow_policy(&allow, /* init_netns= */ invoker.uid == 0, &policy)) {
-		log_warn("nothing is allowed: there is no --allow-parent");
+		r = load(file, &policy);
+		if (r)
+			return r;
 	} else if (invoker.by_file_caps) {
 		log_err("--allow-parent is not for users whose privilege comes with the file");
 		return EXIT_REFUSED;

@@ -69,7 +69,7 @@ int parents_find(const struct parents *parents, const struct policy *policy, str
 	const int netns_fd = netns ? parents->netns[netns - 1] : -1;
 	int32_t nsid = RTNL_OWN_NSID;
 	char text[NL_TEXT_MAX];
-	struct rtnl_parent link;
+	struct rtnl_parent link = { 0 };
 	int r;
 
 	*ret = (struct parent_facts){ .netns = netns };
