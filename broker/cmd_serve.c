@@ -3,6 +3,7 @@
  *
  * May: read argv. Must not: accept or read from anybody.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <sys/auxv.h>
 
@@ -12,6 +13,7 @@
 #include "broker/listen.h"
 #include "broker/lockdown.h"
 #include "broker/notify.h"
+#include "broker/policy_file.h"
 #include "broker/serve.h"
 #include "broker/session.h"
 #include "broker/start.h"
@@ -34,6 +36,7 @@ struct serve_options {
 	size_t n_sockets;
 	uint32_t max_per_user, idle_s;
 	struct allow allow;
+	const char *policy; /* NULL: not given */
 };
 
 static int take_number(const char *option, uint32_t max, uint32_t *ret)
@@ -67,6 +70,9 @@ static int take_option(int c, char *argv[], struct serve_options *o)
 		return allow_parent(&o->allow, optarg);
 	case 'm':
 		return allow_mode(&o->allow, optarg);
+	case 'r':
+		o->policy = optarg;
+		return 0;
 	case 'n':
 		return take_number("--max-sessions-per-user", SERVE_SESSIONS_MAX, &o->max_per_user);
 	case 'i':
@@ -88,6 +94,7 @@ static int parse(int argc, char *argv[], struct serve_options *ret)
 		{ "socket", required_argument, NULL, 's' },
 		{ "allow-parent", required_argument, NULL, 'p' },
 		{ "allow-mode", required_argument, NULL, 'm' },
+		{ "policy", required_argument, NULL, 'r' },
 		{ "max-sessions-per-user", required_argument, NULL, 'n' },
 		{ "idle-timeout", required_argument, NULL, 'i' },
 		{ "audit", required_argument, NULL, 'a' },
@@ -123,10 +130,29 @@ static int open_sockets(struct serve_options *o, struct listen *l)
 	return status;
 }
 
-/* With nothing but options there is nothing to read again. */
+/* What the sessions begin with: options, which are root's quick form, or a file. */
+static int load_policy(struct serve_options *o, struct policy *ret)
+{
+	if (o->policy && o->allow.rule.n_parents)
+		return command_usage_error("--policy is not for a broker with --allow-parent",
+					   NULL);
+	if (allow_policy(&o->allow, /* init_netns= */ false, ret))
+		return 0;
+	return command_load_policy(o->policy, ret);
+}
+
+/* Of options there is nothing to read again. Sessions that run keep what they began with: each has
+ * its own copy of this process's memory. */
 static int reload(struct serve *s)
 {
-	(void)s;
+	struct policy policy = { 0 };
+
+	if (!s->policy_file)
+		return 0;
+	if (command_load_policy(s->policy_file, &policy))
+		return -EINVAL;
+	policy_file_free(&s->first->policy);
+	s->first->policy = policy;
 	return 0;
 }
 
@@ -143,13 +169,15 @@ static int serve_one(struct session *first, int sock)
 	start_session_for(first, sock, uid, pid);
 }
 
-static int serve_many(struct session *first, struct listen *l, uint32_t max_per_user)
+static int serve_many(struct session *first, struct listen *l, const struct serve_options *o)
 {
 	struct serve s = {
 		.first = first,
 		.listen = l,
-		.max_per_user = max_per_user,
-		.policy_name = "of the command line",
+		.max_per_user = o->max_per_user,
+		.policy_file = o->allow.rule.n_parents ? NULL
+			       : o->policy             ? o->policy
+						       : NETCR_CONF,
 		.reload = reload,
 	};
 	const char *step;
@@ -196,9 +224,9 @@ int cmd_serve(int argc, char *argv[])
 	session_init(&first);
 	first.hello_ms = HELLO_S * 1000;
 	first.idle_ms = (int)options.idle_s * 1000;
-	if (!allow_policy(&options.allow, /* init_netns= */ false, &first.policy))
-		log_warn("nothing is allowed: there is no --allow-parent");
-	status = start_find_run_id(&first);
+	status = load_policy(&options, &first.policy);
+	if (!status)
+		status = start_find_run_id(&first);
 	if (status)
 		return status;
 	if (sockets.connection)
@@ -207,7 +235,7 @@ int cmd_serve(int argc, char *argv[])
 	if (!status)
 		status = open_sockets(&options, &sockets);
 	if (!status)
-		status = serve_many(&first, &sockets, options.max_per_user);
+		status = serve_many(&first, &sockets, &options);
 	listen_close(&sockets);
 	return status;
 }

@@ -10,7 +10,6 @@
 #include "broker/allow.h"
 #include "broker/caller.h"
 #include "broker/commands.h"
-#include "broker/policy_file.h"
 #include "broker/spawn.h"
 #include "common/exit.h"
 #include "common/log.h"
@@ -89,21 +88,6 @@ static int parse(int argc, char *argv[], struct allow *ret, const char **ret_fil
 	return 0;
 }
 
-/* Without --allow-parent: the file that is named, or the one that there is. */
-static int load(const char *file, struct policy *ret)
-{
-	char text[POLICY_TEXT_MAX];
-	int r = policy_file_load(file ? file : NETCR_CONF, ret, text);
-
-	if (r == -ENOENT && !file) {
-		log_warn("nothing is allowed: there is no --allow-parent, and no " NETCR_CONF);
-		return 0;
-	}
-	if (r < 0)
-		log_err("%s", text);
-	return r < 0 ? EXIT_CONFIG_ : 0;
-}
-
 int cmd_spawn(int argc, char *argv[])
 {
 	static struct allow allow;
@@ -132,7 +116,7 @@ int cmd_spawn(int argc, char *argv[])
 		return invoker.by_file_caps ? EXIT_REFUSED : EXIT_USAGE_;
 	}
 	if (!allow_policy(&allow, /* init_netns= */ invoker.uid == 0, &policy)) {
-		r = load(file, &policy);
+		r = command_load_policy(file, &policy);
 		if (r)
 			return r;
 	} else if (invoker.by_file_caps) {

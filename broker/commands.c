@@ -5,7 +5,12 @@
  */
 #include "broker/commands.h"
 
+#include <errno.h>
+
+#include "broker/audit.h"
 #include "broker/audit_out.h"
+#include "broker/policy.h"
+#include "broker/policy_file.h"
 #include "common/exit.h"
 #include "common/log.h"
 
@@ -29,4 +34,22 @@ int command_choose_audit_format(const char *format)
 		return 0;
 	log_err("--audit-format %s: there are text and json", format);
 	return EXIT_USAGE_;
+}
+
+int command_load_policy(const char *file, struct policy *ret)
+{
+	char text[POLICY_TEXT_MAX];
+	const char *path = file ? file : NETCR_CONF;
+	int r = policy_file_load(path, ret, text);
+
+	if (r == -ENOENT && !file) {
+		log_warn("nothing is allowed: there is no --allow-parent, and no " NETCR_CONF);
+		return 0;
+	}
+	if (r < 0) {
+		log_err("%s", text);
+		return EXIT_CONFIG_;
+	}
+	audit_policy_loaded(path, ret->n_rules);
+	return 0;
 }

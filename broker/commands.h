@@ -1,6 +1,8 @@
 /* The subcommands: argv in, exit status out. What is wrong has been printed by then. */
 #pragma once
 
+struct policy;
+
 /* argv[0] is the subcommand's name, as main() was given it. */
 int cmd_serve(int argc, char *argv[]);
 int cmd_spawn(int argc, char *argv[]);
@@ -11,3 +13,8 @@ int command_usage_error(const char *what, const char *about);
 /* --audit and --audit-format. Return 0, or EXIT_USAGE_ with what is wrong printed. */
 int command_choose_audit(const char *sink);
 int command_choose_audit_format(const char *format);
+
+/* Load the policy of @file, or with NULL that of the default path, which may be missing: then
+ * nothing is allowed, and a warning says so. Returns 0, or EXIT_CONFIG_ with what is wrong printed;
+ * *ret is policy_file_free()'s then or untouched. */
+int command_load_policy(const char *file, struct policy *ret);

@@ -169,6 +169,11 @@ static void stop(struct serve *s)
 		(void)kill(now.sessions[i].pid, SIGTERM);
 }
 
+static const char *policy_name(const struct serve *s)
+{
+	return s->policy_file ? s->policy_file : "of the command line";
+}
+
 static void reload(struct serve *s)
 {
 	int r;
@@ -176,11 +181,11 @@ static void reload(struct serve *s)
 	notify_send(s->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
 	r = s->reload(s);
 	if (r == 0)
-		log_warn("the policy was read again: %s", s->policy_name);
+		log_warn("the policy was read again: %s", policy_name(s));
 	else
 		log_err("the new policy is not taken, and the old one stays in force");
 	notify_send(s->notify, "READY=1\nSTATUS=%s%s",
-		    r ? "the old policy is in force: an error in " : "policy ", s->policy_name);
+		    r ? "the old policy is in force: an error in " : "policy ", policy_name(s));
 }
 
 static void take_signals(struct serve *s)
@@ -254,7 +259,7 @@ int serve(struct serve *s)
 		log_err("cannot wait for signals: %s", log_errname(-r));
 		return EXIT_OS_;
 	}
-	notify_send(s->notify, "READY=1\nSTATUS=policy %s", s->policy_name);
+	notify_send(s->notify, "READY=1\nSTATUS=policy %s", policy_name(s));
 	while (!now.stopping || (now.n > 0 && clock_us() < now.stop_at))
 		wait_and_act(s);
 	if (now.n > 0)

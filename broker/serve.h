@@ -17,7 +17,7 @@ struct serve {
 	struct listen *listen;
 	int notify;              /* of notify_open() */
 	uint32_t max_per_user;   /* sessions of one uid at a time */
-	const char *policy_name; /* for messages */
+	const char *policy_file; /* that is read; NULL: none, there are options */
 	/* Read the policy again into first->policy, or leave it as it is, say why, and return
 	 * -errno. */
 	int (*reload)(struct serve *s);

@@ -202,7 +202,7 @@ class ServedSession(Session):
         return self
 
     def audit(self):
-        return [line for line in audit_lines(self.stderr()) if line["pid"] == str(self.proc.pid)]
+        return [line for line in audit_lines(self.stderr()) if line.get("pid") == str(self.proc.pid)]
 
     def wait(self, deadline=DEADLINE):
         """Its parent, the acceptor, reaps it."""

@@ -19,6 +19,7 @@ BROKER_LIBRARIES = {
     "libprotobuf-c.so.1",
     "libseccomp.so.2",
     "libcap-ng.so.0",
+    "libinih.so.1",  # the policy file, before the lock-down
     "libc.so.6",
 }
 # The dynamic linker itself comes up where a thread-local variable or the like is used.
