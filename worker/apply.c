@@ -124,7 +124,7 @@ static int write_set(struct applying *a, const struct sysctl_set *set,
 	struct sysctl_failure failure;
 	int r;
 
-	r = sysctl_set_write(a->target->sysctls, set, defaults, &a->missing, &failure);
+	r = sysctl_set_write(&a->target->net, set, defaults, &a->missing, &failure);
 	return r < 0 ? fail_sysctl(a, set, &failure, r) : 0;
 }
 

@@ -301,7 +301,7 @@ static int run(struct saving *c)
 		return status;
 	c->dump.nl = &c->target.nl;
 	c->dump.netns = c->target.netns;
-	c->dump.sysctls = c->target.sysctls;
+	c->dump.sysctls = &c->target.net;
 	c->dump.uids = c->target.uids;
 	c->dump.gids = c->target.gids;
 	status = name_files(c);

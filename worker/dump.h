@@ -19,6 +19,7 @@ struct id_map;
 struct image_out;
 struct report;
 struct skip_kinds;
+struct sysctl_net;
 struct sysctl_table;
 struct tools;
 
@@ -36,7 +37,8 @@ enum {
 struct dump {
 	/* set by the command */
 	struct nl_sock *nl;               /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
-	int netns, sysctls;               /* borrowed; as in struct target */
+	int netns;                        /* borrowed; as in struct target */
+	const struct sysctl_net *sysctls; /* borrowed; likewise */
 	uint32_t ns_id;                   /* of the images */
 	const struct id_map *uids, *gids; /* borrowed; as in struct target */
 	struct tools *tools;              /* borrowed; started */

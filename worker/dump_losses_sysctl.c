@@ -14,6 +14,7 @@
 #include "worker/dump.h"
 #include "worker/dump_losses.h"
 #include "worker/report.h"
+#include "worker/sysctl_net.h"
 
 struct known {
 	const char *path, *otherwise; /* below net/; what a new namespace has */
@@ -65,7 +66,7 @@ enum {
 /* Whether there is such a file, and its text in @ret, with a blank between its words. */
 static bool read_text(const struct dump *d, const char *path, char ret[VALUE_SIZE])
 {
-	_cleanup_fd_ int fd = openat(d->sysctls, path, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd = sysctl_net_openat(d->sysctls, path, O_RDONLY);
 	ssize_t n;
 
 	if (fd < 0)

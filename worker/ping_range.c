@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "worker/state_sysctl.h"
+#include "worker/sysctl_net.h"
 
 enum {
 	OVERFLOW_GID = 65534
@@ -30,7 +31,7 @@ bool ping_range_is_default(const char *text)
 	return low > high || (low == OVERFLOW_GID && high == OVERFLOW_GID);
 }
 
-void ping_range_undo(int net, const struct sysctl_set *before)
+void ping_range_undo(const struct sysctl_net *net, const struct sysctl_set *before)
 {
 	/* One after the other and not in order: the kernel takes it for its own empty range
 	 * (ipv4_ping_group_range() in net/ipv4/sysctl_net_ipv4.c). */
@@ -41,7 +42,7 @@ void ping_range_undo(int net, const struct sysctl_set *before)
 
 	if (before->values[0].type != SYSCTL_TEXT || !ping_range_is_default(before->values[0].text))
 		return;
-	fd = openat(net, "ipv4/ping_group_range", O_RDWR | O_CLOEXEC);
+	fd = sysctl_net_openat(net, "ipv4/ping_group_range", O_RDWR);
 	if (fd < 0)
 		return;
 	n = read(fd, now, sizeof(now) - 1);

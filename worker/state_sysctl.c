@@ -1,8 +1,7 @@
 /*
  * Sysctls of a namespace and of its links.
  *
- * /proc/sys/net shows the netns of whoever looks (net/sysctl_net.c), so the worker writes them
- * itself once it has joined the target. Where a new link has what it inherits from "default",
+ * The worker opens the directories once it has joined the target. Where a new link has what it inherits from "default",
  * nothing is written; the MTU of IPv6 is not inherited, but that of the link. Setting forwarding changes accept_redirects (inet_forward_change() in
  * net/ipv4/devinet.c), so that goes last.
  *
@@ -20,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "worker/report.h"
+#include "worker/sysctl_net.h"
 
 /* clang-format off */
 static const char *const conf4_names[] = {
@@ -191,11 +191,15 @@ int sysctl_set_decode(struct sysctl_set *ret, const struct sysctl_table *table, 
 
 /* --- from and to the kernel --- */
 
-static int value_path(const struct sysctl_set *set, size_t i, char *ret, size_t size)
+/* Open entry @i of @set. Returns a descriptor or -errno. */
+static int value_open(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		      int flags)
 {
-	int n = snprintf(ret, size, "%s/%s", set->dir, set->table->names[i]);
+	char path[SYSCTL_DIR_MAX + 64];
+	int n = snprintf(path, sizeof(path), "%s/%s", set->dir, set->table->names[i]);
 
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+	return n < 0 || (size_t)n >= sizeof(path) ? -ENAMETOOLONG
+						  : sysctl_net_openat(net, path, flags);
 }
 
 /* A number where it is one to its end, else a text. */
@@ -216,20 +220,17 @@ static int parse_value(const char *text, struct sysctl_value *ret)
 }
 
 /* The caller has to end *ret by value_fini(), but for an error. */
-static int read_value(int net, const struct sysctl_set *set, size_t i, struct sysctl_value *ret)
+static int read_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		      struct sysctl_value *ret)
 {
 	_cleanup_fd_ int fd = -1;
-	char path[SYSCTL_DIR_MAX + 64], text[SYSCTL_TEXT_MAX];
+	char text[SYSCTL_TEXT_MAX];
 	ssize_t n;
-	int r;
 
 	*ret = (struct sysctl_value){ .type = SYSCTL_ABSENT };
-	r = value_path(set, i, path, sizeof(path));
-	if (r < 0)
-		return r;
-	fd = openat(net, path, O_RDONLY | O_CLOEXEC);
+	fd = value_open(net, set, i, O_RDONLY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = read(fd, text, sizeof(text) - 1);
 	/* stable_secret reads as EIO while it is not set (net/ipv6/addrconf.c). */
 	if (n < 0)
@@ -240,19 +241,16 @@ static int read_value(int net, const struct sysctl_set *set, size_t i, struct sy
 	return parse_value(text, ret);
 }
 
-static int write_value(int net, const struct sysctl_set *set, size_t i,
+static int write_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
 		       const struct sysctl_value *value)
 {
 	_cleanup_fd_ int fd = -1;
-	char path[SYSCTL_DIR_MAX + 64], text[SYSCTL_TEXT_MAX + 1];
-	int r, len;
+	char text[SYSCTL_TEXT_MAX + 1];
+	int len;
 
-	r = value_path(set, i, path, sizeof(path));
-	if (r < 0)
-		return r;
-	fd = openat(net, path, O_WRONLY | O_CLOEXEC);
+	fd = value_open(net, set, i, O_WRONLY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (value->type == SYSCTL_NUMBER)
 		len = snprintf(text, sizeof(text), "%d\n", value->number);
 	else
@@ -263,7 +261,7 @@ static int write_value(int net, const struct sysctl_set *set, size_t i,
 	return 0;
 }
 
-int sysctl_set_read(int net, const struct sysctl_table *table, const char *dir,
+int sysctl_set_read(const struct sysctl_net *net, const struct sysctl_table *table, const char *dir,
 		    struct sysctl_set *ret)
 {
 	int r = set_init(ret, table, dir);
@@ -319,7 +317,8 @@ static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_v
 	return sysctl_value_equal(wanted, current);
 }
 
-int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
+int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		     bool *ret)
 {
 	struct sysctl_value current;
 	int r = read_value(net, set, i, &current);
@@ -331,7 +330,7 @@ int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret)
 	return 0;
 }
 
-static int write_one(int net, const struct sysctl_set *set, size_t i,
+static int write_one(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
 		     struct sysctl_failure *failure)
 {
 	bool right;
@@ -352,8 +351,9 @@ static int write_one(int net, const struct sysctl_set *set, size_t i,
 	return r;
 }
 
-int sysctl_set_write(int net, const struct sysctl_set *set, const struct sysctl_set *defaults,
-		     size_t *ret_missing, struct sysctl_failure *ret_failure)
+int sysctl_set_write(const struct sysctl_net *net, const struct sysctl_set *set,
+		     const struct sysctl_set *defaults, size_t *ret_missing,
+		     struct sysctl_failure *ret_failure)
 {
 	/* One round more than there are names: the last one is for table->last. */
 	for (size_t round = 0; round <= set->table->n; round++) {

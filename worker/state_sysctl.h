@@ -8,6 +8,7 @@
 #include "criu/sysctl.pb-c.h"
 
 struct report;
+struct sysctl_net;
 
 enum {
 	SYSCTL_TEXT_MAX = 128, /* bytes of a text value, with the NUL */
@@ -64,9 +65,9 @@ int sysctl_set_decode(struct sysctl_set *ret, const struct sysctl_table *table, 
 		      Img__Sysctl *const *entries, size_t n, const int32_t *old, size_t n_old,
 		      const struct sysctl_source *source, struct report *report);
 
-/* Read all of @table in @dir below @net (/proc/sys/net). What is not there, or not set
+/* Read all of @table in @dir below @net. What is not there, or not set
  * (stable_secret), is absent. Returns 0 or -errno. */
-int sysctl_set_read(int net, const struct sysctl_table *table, const char *dir,
+int sysctl_set_read(const struct sysctl_net *net, const struct sysctl_table *table, const char *dir,
 		    struct sysctl_set *ret);
 
 /* Whether the entry @i of @set has to be written: it has a value, and it is not what a new link
@@ -82,8 +83,9 @@ struct sysctl_failure {
 /* Write the entries that are due and differ from what is in force, each checked by reading it
  * back. A sysctl that this kernel does not have is counted in *ret_missing. Returns 0 or -errno
  * with *ret_failure. */
-int sysctl_set_write(int net, const struct sysctl_set *set, const struct sysctl_set *defaults,
-		     size_t *ret_missing, struct sysctl_failure *ret_failure);
+int sysctl_set_write(const struct sysctl_net *net, const struct sysctl_set *set,
+		     const struct sysctl_set *defaults, size_t *ret_missing,
+		     struct sysctl_failure *ret_failure);
 
 /* Whether the kernel has just what entry @i of @set has, which may be nothing. Returns 0 or -errno. */
 int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret);

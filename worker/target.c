@@ -38,6 +38,7 @@ void target_init(struct target *target)
 				   .nl = { .fd = -1 },
 				   .outside = { .sock = -1 },
 				   .detour = DETOUR_NONE,
+				   .net = SYSCTL_NET_NONE,
 				   .tools = { .sock = -1 } };
 }
 
@@ -46,6 +47,7 @@ void target_fini(struct target *target)
 	fd_closep(&target->netns);
 	fd_closep(&target->userns);
 	fd_closep(&target->sysctls);
+	sysctl_net_fini(&target->net);
 	fd_closep(&target->tun);
 	free(target->uids);
 	free(target->gids);
@@ -260,9 +262,9 @@ int target_join(struct target *target, struct report *report)
 		return report_fail(report, EXIT_OS_, "cannot open an rtnetlink socket: %s",
 				   strerror(-r));
 	target->sysctls = open("/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (target->sysctls < 0)
-		return report_fail(report, EXIT_OS_, "cannot open /proc/sys/net: %s",
-				   strerror(errno));
+	r = target->sysctls < 0 ? -errno : sysctl_net_open(&target->net);
+	if (r < 0)
+		return report_fail(report, EXIT_OS_, "cannot open /proc/sys/net: %s", strerror(-r));
 	/* Where it is missing and the images have a tun, link_make_probe() says so. */
 	target->tun = open("/dev/net/tun", O_PATH | O_CLOEXEC);
 	status = read_id_maps(target, report);

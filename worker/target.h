@@ -7,6 +7,7 @@
 #include "common/nl.h"
 #include "worker/detour.h"
 #include "worker/outside.h"
+#include "worker/sysctl_net.h"
 #include "worker/tools.h"
 
 struct id_map;
@@ -24,10 +25,11 @@ struct target {
 	int lock;     /* owned; while it is open, no other restore changes this netns */
 	int handover; /* owned; a second rtnetlink socket in the target, for the broker */
 	int userns;   /* owned; -1 where it is not to be joined */
-	int sysctls;  /* owned; O_PATH of /proc/sys/net */
+	int sysctls;  /* owned; O_PATH of /proc/sys/net, which is below it for Landlock */
 	int tun;      /* owned; O_PATH of /dev/net/tun; -1 where there is none */
 	struct id_map *uids, *gids; /* owned; of the user namespace that was joined */
 	struct nl_sock nl;          /* owned; in the target */
+	struct sysctl_net net;      /* owned; likewise */
 	uint64_t ino;               /* of the netns, for messages */
 
 	struct outside outside; /* owned; with a helper where links reach outside */

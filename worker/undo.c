@@ -31,7 +31,7 @@ static const struct {
 static int remember_set(struct undo *undo, struct target *target, const struct sysctl_table *table,
 			const char *dir)
 {
-	int r = sysctl_set_read(target->sysctls, table, dir, &undo->sets[undo->n_sets]);
+	int r = sysctl_set_read(&target->net, table, dir, &undo->sets[undo->n_sets]);
 
 	if (r == 0)
 		undo->n_sets++;
@@ -170,7 +170,7 @@ static bool check_set(const struct sysctl_set *set, struct target *target, struc
 	bool clean = true;
 	int r;
 
-	r = sysctl_set_read(target->sysctls, set->table, set->dir, &now);
+	r = sysctl_set_read(&target->net, set->table, set->dir, &now);
 	if (r < 0) {
 		report_add(report, "net/%s could not be read back: %s", set->dir, strerror(-r));
 		return false;
@@ -193,8 +193,8 @@ static bool undo_sysctls(const struct undo *undo, struct target *target, struct 
 
 	for (size_t i = 0; i < undo->n_sets; i++) {
 		if (undo->sets[i].table == &sysctl_ipv4)
-			ping_range_undo(target->sysctls, &undo->sets[i]);
-		(void)sysctl_set_write(target->sysctls, &undo->sets[i], /* defaults= */ NULL,
+			ping_range_undo(&target->net, &undo->sets[i]);
+		(void)sysctl_set_write(&target->net, &undo->sets[i], /* defaults= */ NULL,
 				       &missing, &failure);
 	}
 	for (size_t i = 0; i < undo->n_sets; i++)

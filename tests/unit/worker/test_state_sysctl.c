@@ -12,6 +12,7 @@
 #include "tests/lib/test.h"
 #include "tests/unit/worker/place.h"
 #include "worker/state_sysctl.h"
+#include "worker/sysctl_net.h"
 
 enum {
 	ENTRIES_MAX = 64
@@ -35,6 +36,16 @@ static Img__Sysctl *const *numbers(struct list *list, size_t n, int32_t value)
 		list->pointers[i] = &list->entries[i];
 	}
 	return list->pointers;
+}
+
+/* A directory that is no namespace's. */
+static const struct sysctl_net *place_net(const struct place *place)
+{
+	static struct sysctl_net net;
+
+	net = SYSCTL_NET_NONE;
+	net.other = place->fd;
+	return &net;
 }
 
 static size_t index_of(const struct sysctl_table *table, const char *name)
@@ -283,7 +294,7 @@ static void write_in_order(const struct sysctl_table *table)
 	watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	assert_true(watch >= 0 && inotify_add_watch(watch, path, IN_MODIFY) >= 0);
 	decode(&set, table, "x", numbers(&list, table->n, 1), table->n);
-	assert_int_equal(sysctl_set_write(place.fd, &set, NULL, &missing, &failure), 0);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure), 0);
 	assert_int_equal(missing, 0);
 	n = written_names(watch, names, ENTRIES_MAX);
 	assert_int_equal(n, table->n);
@@ -293,7 +304,7 @@ static void write_in_order(const struct sysctl_table *table)
 			assert_string_equal(names[seen++], table->names[i]);
 	}
 	/* All is in force: nothing is written again. */
-	assert_int_equal(sysctl_set_write(place.fd, &set, NULL, &missing, &failure), 0);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure), 0);
 	assert_int_equal(written_names(watch, names, ENTRIES_MAX), 0);
 	(void)close(watch);
 	sysctl_set_fini(&set);
@@ -323,7 +334,8 @@ static void only_what_is_due_is_written(void **state)
 	list.entries[index_of(&sysctl_conf6, "hop_limit")].iarg = 7;
 	list.entries[index_of(&sysctl_conf6, "accept_ra")].has_iarg = 0;
 	decode(&set, &sysctl_conf6, "x", list.pointers, sysctl_conf6.n);
-	assert_int_equal(sysctl_set_write(place.fd, &set, &defaults, &missing, &failure), 0);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, &defaults, &missing, &failure),
+			 0);
 	assert_string_equal(place_read(&place, "x/hop_limit"), "7\n");
 	assert_string_equal(place_read(&place, "x/mtu"), "1\n");
 	assert_string_equal(place_read(&place, "x/accept_ra"), "0\n");
@@ -348,17 +360,19 @@ static void failures_of_writing(void **state)
 	/* What this kernel does not have is counted. */
 	assert_int_equal(unlinkat(place.fd, "x/tag", 0), 0);
 	assert_int_equal(unlinkat(place.fd, "x/accept_local", 0), 0);
-	assert_int_equal(sysctl_set_write(place.fd, &set, NULL, &missing, &failure), 0);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure), 0);
 	assert_int_equal(missing, 2);
 	/* This one keeps the end of its number, as the kernel keeps what it does not take. */
 	place_write_text(&place, "x/rp_filter", "000005\n");
-	assert_int_equal(sysctl_set_write(place.fd, &set, NULL, &missing, &failure), -EINVAL);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure),
+			 -EINVAL);
 	assert_string_equal(failure.name, "rp_filter");
 	assert_true(failure.wrote);
 	/* This one cannot be read at all. */
 	assert_int_equal(unlinkat(place.fd, "x/rp_filter", 0), 0);
 	place_write_text(&place, "x/rp_filter/y", "");
-	assert_int_equal(sysctl_set_write(place.fd, &set, NULL, &missing, &failure), -EISDIR);
+	assert_int_equal(sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure),
+			 -EISDIR);
 	assert_string_equal(failure.name, "rp_filter");
 	assert_false(failure.wrote);
 	sysctl_set_fini(&set);
@@ -392,7 +406,7 @@ static void words_of_texts(void **state)
 		list.entries[0].type = IMG__SYSCTL_TYPE__CTL_STR;
 		list.entries[0].sarg = (char *)(uintptr_t)cases[i].wanted;
 		decode(&set, &sysctl_ipv4, "x", list.pointers, 1);
-		(void)sysctl_set_write(place.fd, &set, NULL, &missing, &failure);
+		(void)sysctl_set_write(place_net(&place), &set, NULL, &missing, &failure);
 		assert_int_equal(strcmp(place_read(&place, "x/ping_group_range"), cases[i].now) !=
 					 0,
 				 cases[i].writes);
@@ -425,14 +439,14 @@ static void reading(void **state)
 	place_open(&place);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		place_write_text(&place, "x/accept_local", cases[i].text);
-		assert_int_equal(sysctl_set_read(place.fd, &sysctl_conf4, "x", &set), 0);
+		assert_int_equal(sysctl_set_read(place_net(&place), &sysctl_conf4, "x", &set), 0);
 		assert_int_equal(set.values[0].type, cases[i].type);
 		if (cases[i].type == SYSCTL_NUMBER)
 			assert_int_equal(set.values[0].number, cases[i].number);
 		assert_int_equal(set.values[1].type, SYSCTL_ABSENT);
 		sysctl_set_fini(&set);
 	}
-	assert_int_equal(sysctl_set_read(place.fd, &sysctl_conf4,
+	assert_int_equal(sysctl_set_read(place_net(&place), &sysctl_conf4,
 					 "a-directory-whose-name-is-longer-than-there-is-room-for",
 					 &set),
 			 -ENAMETOOLONG);
