@@ -1,12 +1,10 @@
 /*
- * Taking the steps. A step that fails notes the error, with the link it is about; what was done
- * by then is undone by apply(), in one place.
+ * Taking a step. One that fails notes the error, with the link it is about; what was done by then
+ * is undone by apply(), in one place.
  *
  * May: change the target, ask the broker and the helper that runs nft. Must not: fork, or go on
  * after a failure.
  */
-#include "worker/apply.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +14,8 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "worker/apply_step.h"
 #include "worker/broker_client.h"
-#include "worker/interrupt.h"
 #include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/netstate.h"
@@ -26,17 +24,7 @@
 #include "worker/report.h"
 #include "worker/ruleset_apply.h"
 #include "worker/target.h"
-#include "worker/undo.h"
 #include "worker/verify.h"
-
-struct applying {
-	const struct plan *plan;
-	struct target *target;
-	struct broker *broker;
-	struct report *report;
-	struct undo undo;
-	size_t missing; /* sysctls that this kernel does not have */
-};
 
 /* --- what errors mean --- */
 
@@ -156,7 +144,7 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 	if (nsid->by_outside)
 		return outside_give_nsid(&a->target->outside, nsid->nsid, text);
 	if (!nsid->of_host)
-		return links_set_nsid(&a->target->nl, a->target->netns, nsid->nsid, text);
+		return links_set_nsid(&a->target->nl, nsid->target->netns, nsid->nsid, text);
 	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
 	memcpy(text, a->broker->text, NL_TEXT_MAX);
 	return r == 0 && got != nsid->nsid ? -EPROTO : r;
@@ -171,7 +159,7 @@ static int apply_nsid(struct applying *a, const struct step *step)
 	};
 	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	const struct plan_nsid *nsid = &a->plan->nsids[step->first];
-	char text[NL_TEXT_MAX] = "";
+	char text[NL_TEXT_MAX] = "", what[256];
 	int r = -EEXIST;
 
 	for (int i = 0; i < TRIES && r == -EEXIST; i++) {
@@ -179,11 +167,12 @@ static int apply_nsid(struct applying *a, const struct step *step)
 			(void)nanosleep(&pause, NULL);
 		r = give_nsid(a, nsid, text);
 	}
-	if (r < 0)
+	if (r < 0) {
+		plan_describe(a->plan, step, what, sizeof(what));
 		return report_fail(a->report, r == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
-				   "cannot give the %s network namespace the nsid %d: %s%s%s",
-				   plan_nsid_whose(nsid), nsid->nsid, log_errname(-r),
-				   *text ? " " : "", text);
+				   "cannot %s: %s%s%s", what, log_errname(-r), *text ? " " : "",
+				   text);
+	}
 	a->undo.gave_nsids = true;
 	return 0;
 }
@@ -289,37 +278,55 @@ static int apply_verify(struct applying *a, const struct step *step)
 	return verify(a->plan, a->target, a->report);
 }
 
-static int apply_release(struct applying *a, const struct step *step)
+/* The links that were made, and as @ret_of which. Returns false where there is no memory. */
+static bool list_made(const struct plan *plan, struct link_release **ret,
+		      const struct plan_link ***ret_of, size_t *ret_n)
 {
-	const struct plan *plan = a->plan;
-	_cleanup_free_ struct link_release *links = calloc(plan->n_links + 1, sizeof(*links));
-	_cleanup_free_ const struct plan_link **of = calloc(plan->n_links + 1, sizeof(*of));
-	char text[NL_TEXT_MAX];
-	size_t n = 0, failed;
-	int r;
-
-	(void)step;
-	if (!links || !of)
-		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
-	for (size_t i = 0; i < plan->n_links; i++) {
+	*ret_n = 0;
+	*ret = calloc(plan->n_links + 1, sizeof(**ret));
+	*ret_of = calloc(plan->n_links + 1, sizeof(**ret_of));
+	for (size_t i = 0; *ret && *ret_of && i < plan->n_links; i++) {
 		const struct plan_link *link = &plan->links[i];
 
 		if (!plan_is_made(link))
 			continue;
-		of[n] = link;
-		links[n].ifindex = link->ifindex;
-		links[n++].up = (link->dev->flags & IFF_UP) && !link->up_early;
+		(*ret_of)[*ret_n] = link;
+		(*ret)[*ret_n].ifindex = link->ifindex;
+		(*ret)[(*ret_n)++].up = (link->dev->flags & IFF_UP) && !link->up_early;
 	}
+	return *ret && *ret_of;
+}
+
+static int apply_release(struct applying *a, const struct step *step)
+{
+	_cleanup_free_ struct link_release *links = NULL;
+	_cleanup_free_ const struct plan_link **of = NULL;
+	char text[NL_TEXT_MAX];
+	size_t n, failed;
+	int r;
+
+	(void)step;
+	if (!list_made(a->plan, &links, &of, &n))
+		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
+	a->released = true;
 	r = links_release(&a->target->nl, links, n, &failed, text);
-	if (r == 0)
-		return 0;
-	(void)fail_up(a, of[failed], r, text);
-	/* The way back goes by the group. */
-	r = links_catch(&a->target->nl, links, n, PLAN_GROUP);
+	return r == 0 ? 0 : fail_up(a, of[failed], r, text);
+}
+
+void apply_catch(struct applying *a)
+{
+	_cleanup_free_ struct link_release *links = NULL;
+	_cleanup_free_ const struct plan_link **of = NULL;
+	size_t n;
+	int r;
+
+	if (!a->released)
+		return;
+	r = list_made(a->plan, &links, &of, &n) ? links_catch(&a->target->nl, links, n, PLAN_GROUP)
+						: -ENOMEM;
 	if (r < 0)
 		report_warn(a->report, "some links could not be put back into their group: %s",
 			    log_errname(-r));
-	return EXIT_UNDONE;
 }
 
 static int apply_addrs(struct applying *a, const struct step *step)
@@ -349,45 +356,7 @@ static int (*const takers[])(struct applying *a, const struct step *step) = {
 	[STEP_VERIFY] = apply_verify,     [STEP_RELEASE] = apply_release,
 };
 
-/* --- all of them --- */
-
-static int take_steps(struct applying *a, size_t first)
+int apply_step(struct applying *a, const struct step *step)
 {
-	int status = 0;
-
-	for (size_t i = first; !status && i < a->plan->n_steps; i++) {
-		const struct step *step = &a->plan->steps[i];
-
-		status = interrupt_check(a->report);
-		if (!status)
-			status = takers[step->type](a, step);
-	}
-	return status;
-}
-
-int apply(const struct plan *plan, struct target *target, struct broker *broker,
-	  struct report *report)
-{
-	struct applying a = { .plan = plan, .target = target, .broker = broker, .report = report };
-	const size_t clear = plan->n_steps > 0 && plan->steps[0].type == STEP_CLEAR;
-	int status;
-
-	/* What an interrupted restore left, addresses and all, is nothing to come back to. */
-	status = clear ? apply_clear(&a, plan->steps) : 0;
-	if (!status)
-		status = undo_remember(&a.undo, target, report);
-	a.undo.images = plan->state;
-	if (!status) {
-		/* They stay blocked: after the last step there is nothing to interrupt. */
-		interrupt_hold();
-		status = take_steps(&a, clear);
-		if (status && !undo_run(&a.undo, target, report)) {
-			report->status = EXIT_LEFT;
-			status = EXIT_LEFT;
-		}
-	}
-	if (!status && a.missing)
-		report_warn(report, "%zu sysctls of the images are not in this kernel", a.missing);
-	undo_fini(&a.undo);
-	return status;
+	return takers[step->type](a, step);
 }

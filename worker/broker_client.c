@@ -114,9 +114,21 @@ static int open_path(const char *path, bool must, int *ret_fd, struct report *re
 	return 0;
 }
 
+static const char *name_of(const char *where)
+{
+	return where ? where : getenv("NETCR_BROKER");
+}
+
+bool broker_is_path(const char *where)
+{
+	const char *named = name_of(where);
+
+	return !named || strncmp(named, "fd:", 3) != 0;
+}
+
 int broker_open(const char *where, struct broker *ret, struct report *report)
 {
-	const char *named = where ? where : getenv("NETCR_BROKER");
+	const char *named = name_of(where);
 	const char *path = named ? named : DEFAULT_SOCKET;
 	int status;
 

@@ -47,6 +47,9 @@ void broker_fini(struct broker *broker);
  * fd:N is consumed. Returns 0 or an exit status. */
 int broker_open(const char *where, struct broker *ret, struct report *report);
 
+/* Whether another session can be opened with the same @where. */
+bool broker_is_path(const char *where);
+
 /* Each returns 0, the broker's -errno, or -errno of the transport, and then broker->ended is
  * set. -EPERM is a refusal: the reason is in the broker's audit log only. */
 int broker_hello(struct broker *broker);

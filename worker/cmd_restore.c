@@ -4,14 +4,11 @@
  * Everything that needs a path or another namespace is opened before the confinement, and no
  * image is read before it.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "worker/apply.h"
-#include "worker/broker_client.h"
 #include "worker/commands.h"
 #include "worker/confine.h"
 #include "worker/image.h"
@@ -20,19 +17,33 @@
 #include "worker/links.h"
 #include "worker/options.h"
 #include "worker/outside.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
+#include "worker/plan_order.h"
 #include "worker/report.h"
-#include "worker/target.h"
+#include "worker/space.h"
 
 struct restore {
 	struct options options;
 	struct report report;
 	int images;
-	struct broker broker;
-	struct target target;
-	struct image_netns image;
-	struct plan plan;
+	struct spaces spaces;
 };
+
+/* Each namespace has a helper of its own for what reaches outside of it. */
+static int open_outside(struct restore *c)
+{
+	int status = 0;
+
+	for (size_t i = 0; !status && i < c->spaces.n; i++) {
+		struct target *target = &c->spaces.list[i].target;
+
+		status = outside_parse(&target->outside, &c->options.externals, &c->report);
+		if (!status)
+			status = outside_start(&target->outside, c->options.outside_netns,
+					       target->netns, &c->report);
+	}
+	return status;
+}
 
 static int open_all(struct restore *c)
 {
@@ -40,96 +51,122 @@ static int open_all(struct restore *c)
 
 	status = image_dir_open(c->options.images, &c->images, &c->report);
 	if (!status)
-		status = target_open(&c->options.target, &c->target, &c->report);
+		status = spaces_open(&c->spaces, &c->options.target, c->options.ns_id,
+				     c->options.broker, &c->report);
 	if (!status)
-		status = broker_open(c->options.broker, &c->broker, &c->report);
+		status = open_outside(c);
 	if (!status)
-		status = outside_parse(&c->target.outside, &c->options.externals, &c->report);
-	if (!status)
-		status = outside_start(&c->target.outside, c->options.outside_netns,
-				       c->target.netns, &c->report);
-	if (!status)
-		status = target_join(&c->target, &c->report);
-	if (!status && c->broker.fd >= 0)
-		status = target_open_detour(&c->target, &c->report);
-	if (!status)
-		status = tools_start(&c->target.tools, &c->report);
+		status = spaces_join(&c->spaces, &c->report);
 	return status;
 }
 
-static int load_and_plan(struct restore *c)
+static int load_one(struct restore *c, struct space *space)
 {
-	struct link_list links = { 0 };
-	struct plan_input in = { .image = &c->image,
-				 .externals = &c->options.externals,
-				 .outside = &c->target.outside,
-				 .links = &links,
-				 .uids = c->target.uids,
-				 .gids = c->target.gids };
 	int status, r;
 
-	status = image_load(c->images, c->options.ns_id, &c->image, &c->report);
+	status = image_load(c->images, space->ns_id, &space->image, &c->report);
 	if (!status)
-		status = image_check(&c->image, &c->report);
+		status = image_check(&space->image, &c->report);
 	if (!status)
-		status = ruleset_check_tools(&c->image.ruleset, &c->target.tools, &c->report);
+		status = ruleset_check_tools(&space->image.ruleset, &space->target.tools,
+					     &c->report);
 	if (!status)
-		status = outside_look(&c->target.outside, &c->report);
+		status = outside_look(&space->target.outside, &c->report);
 	if (status)
 		return status;
-	r = links_get(&c->target.nl, &links);
-	if (r < 0)
-		return report_fail(&c->report, EXIT_OS_, "cannot list the target's links: %s",
-				   strerror(-r));
-	status = plan_make(&in, &c->plan, &c->report);
-	links_fini(&links);
-	if (!status)
-		status = link_make_probe(&c->plan, &c->target, &c->report);
+	r = links_get(&space->target.nl, &space->links);
+	return r < 0 ? report_fail(&c->report, EXIT_OS_, "cannot list the target's links: %s",
+				   strerror(-r))
+		     : 0;
+}
+
+/* The id of the first may come from the images. */
+static int check_ids(struct restore *c)
+{
+	for (size_t i = 1; i < c->spaces.n; i++) {
+		if (c->spaces.list[i].image.id == c->spaces.list[0].image.id)
+			return report_fail(
+				&c->report, EXIT_USAGE_,
+				"namespace %u of the images is that of the root task, and "
+				"so that of --pid, and another --netns has its id",
+				c->spaces.list[0].image.id);
+	}
+	return 0;
+}
+
+static int plan_all(struct restore *c)
+{
+	struct plan_input in[TARGETS_MAX] = { 0 };
+	int status;
+
+	for (size_t i = 0; i < c->spaces.n; i++) {
+		struct space *space = &c->spaces.list[i];
+
+		in[i] = (struct plan_input){ .image = &space->image,
+					     .externals = &c->options.externals,
+					     .outside = &space->target.outside,
+					     .links = &space->links,
+					     .uids = space->target.uids,
+					     .gids = space->target.gids,
+					     .target = &space->target,
+					     .plan = &space->plan };
+	}
+	status = plan_make(in, c->spaces.n, &c->report);
+	for (size_t i = 0; !status && i < c->spaces.n; i++)
+		status = link_make_probe(&c->spaces.list[i].plan, &c->spaces.list[i].target,
+					 &c->report);
 	if (!status)
 		externals_warn_unused(&c->options.externals, &c->report);
 	return status;
 }
 
-static int fail_broker(struct restore *c, const char *what, int error)
+static int load_and_plan(struct restore *c)
 {
-	const char *text = c->broker.text;
+	int status = 0;
 
-	if (error == -EPERM && !c->broker.ended)
-		return report_fail(&c->report, EXIT_REFUSED,
-				   "the broker refuses to %s; its audit log has the reason", what);
-	return report_fail(&c->report, EXIT_NO_BROKER, "cannot %s: %s%s%s", what,
-			   log_errname(-error), *text ? ": " : "", text);
+	for (size_t i = 0; !status && i < c->spaces.n; i++)
+		status = load_one(c, &c->spaces.list[i]);
+	if (!status)
+		status = check_ids(c);
+	return status ? status : plan_all(c);
 }
 
-static int greet_and_bind(struct restore *c)
+static int apply_all(struct restore *c)
 {
-	int r;
+	struct apply_space list[TARGETS_MAX] = { 0 };
 
-	if (c->broker.fd < 0)
-		return report_fail(&c->report, EXIT_NO_BROKER,
-				   "a broker is needed to make macvlans, and none is there: run "
-				   "this by netcr-broker spawn, or name one by --broker");
-	r = broker_hello(&c->broker);
-	if (r < 0)
-		return fail_broker(c, "agree with the broker on a version", r);
-	if (c->broker.max_links < BROKER_LINKS_MAX)
-		return fail_broker(c, "ask this broker for as many links at once as needed",
-				   -EPROTO);
-	r = broker_target_bind(&c->broker, c->target.netns, c->target.handover);
-	return r < 0 ? fail_broker(c, "take this target", r) : 0;
+	for (size_t i = 0; i < c->spaces.n; i++) {
+		struct space *space = &c->spaces.list[i];
+
+		list[i] = (struct apply_space){ .ns_id = space->image.id,
+						.plan = &space->plan,
+						.target = &space->target,
+						.broker = &space->broker };
+	}
+	return apply(list, c->spaces.n, &c->report);
 }
 
 static void print_steps(struct restore *c)
 {
+	const struct plan *plans[TARGETS_MAX];
+	struct plan_order order = { 0 };
 	json_t *list = json_array();
-	char text[256];
+	const struct step *step;
+	size_t i, number = 0;
 
-	for (size_t i = 0; i < c->plan.n_steps; i++) {
-		plan_describe(&c->plan, &c->plan.steps[i], text, sizeof(text));
+	for (i = 0; i < c->spaces.n; i++)
+		plans[i] = &c->spaces.list[i].plan;
+	while (plan_order_next(&order, plans, c->spaces.n, &i, &step)) {
+		char text[256] = "";
+		int n = 0;
+
+		if (c->spaces.n > 1)
+			n = snprintf(text, sizeof(text), "namespace %u: ", plans[i]->ns_id);
+		plan_describe(plans[i], step, text + n, sizeof(text) - (size_t)n);
 		if (c->options.json)
 			(void)json_array_append_new(list, json_string(text));
 		else
-			(void)printf("%zu. %s\n", i + 1, text);
+			(void)printf("%zu. %s\n", ++number, text);
 	}
 	(void)json_object_set_new(c->report.root, "steps", list);
 }
@@ -149,26 +186,43 @@ static json_t *link_to_json(const struct plan_link *link)
 	return object;
 }
 
-static void print_result(struct restore *c)
+static void print_space(struct restore *c, const struct space *space, json_t *to)
 {
 	json_t *links = json_array();
 	size_t made = 0, there = 0;
 
-	for (size_t i = 0; i < c->plan.n_links; i++) {
-		if (c->plan.links[i].maker == MAKER_NONE)
+	for (size_t i = 0; i < space->plan.n_links; i++) {
+		if (space->plan.links[i].maker == MAKER_NONE)
 			continue;
-		(void)json_array_append_new(links, link_to_json(&c->plan.links[i]));
-		made += plan_is_made(&c->plan.links[i]);
-		there += !plan_is_made(&c->plan.links[i]);
+		(void)json_array_append_new(links, link_to_json(&space->plan.links[i]));
+		made += plan_is_made(&space->plan.links[i]);
+		there += !plan_is_made(&space->plan.links[i]);
 	}
-	(void)json_object_set_new(c->report.root, "ns_id", json_integer(c->image.id));
-	(void)json_object_set_new(c->report.root, "netns_inode",
-				  json_integer((json_int_t)c->target.ino));
-	(void)json_object_set_new(c->report.root, "links", links);
+	(void)json_object_set_new(to, "ns_id", json_integer(space->image.id));
+	(void)json_object_set_new(to, "netns_inode", json_integer((json_int_t)space->target.ino));
+	(void)json_object_set_new(to, "links", links);
 	if (!c->options.json)
 		(void)printf("restored namespace %u of the images into net:[%llu]: %zu links made, "
 			     "%zu set up, read back and right\n",
-			     c->image.id, (unsigned long long)c->target.ino, made, there);
+			     space->image.id, (unsigned long long)space->target.ino, made, there);
+}
+
+static void print_result(struct restore *c)
+{
+	json_t *list;
+
+	if (c->spaces.n == 1) {
+		print_space(c, &c->spaces.list[0], c->report.root);
+		return;
+	}
+	list = json_array();
+	for (size_t i = 0; i < c->spaces.n; i++) {
+		json_t *object = json_object();
+
+		print_space(c, &c->spaces.list[i], object);
+		(void)json_array_append_new(list, object);
+	}
+	(void)json_object_set_new(c->report.root, "namespaces", list);
 }
 
 static int run(struct restore *c)
@@ -178,8 +232,8 @@ static int run(struct restore *c)
 
 	status = open_all(c);
 	bounds = (struct confine_args){ .image_dir = c->images,
-					.sysctls = c->target.sysctls,
-					.device = c->target.tun };
+					.sysctls = c->spaces.list[0].target.sysctls,
+					.device = c->spaces.list[0].target.tun };
 	if (!status)
 		status = confine(&bounds, &c->report);
 	if (!status)
@@ -190,10 +244,9 @@ static int run(struct restore *c)
 		print_steps(c);
 		return 0;
 	}
-	if (c->plan.needs_broker)
-		status = greet_and_bind(c);
+	status = spaces_bind(&c->spaces, &c->report);
 	if (!status)
-		status = apply(&c->plan, &c->target, &c->broker, &c->report);
+		status = apply_all(c);
 	if (!status)
 		print_result(c);
 	return status;
@@ -205,20 +258,16 @@ int cmd_restore(int argc, char *argv[])
 	int status;
 
 	c.images = -1;
-	broker_init(&c.broker);
-	target_init(&c.target);
-	status =
-		options_parse(argc, argv,
-			      OPTION_IMAGES | OPTION_TARGET | OPTION_NS_ID | OPTION_EXTERNAL |
-				      OPTION_BROKER | OPTION_DRY_RUN | OPTION_JSON | OPTION_OUTSIDE,
-			      &c.options, &c.report);
+	spaces_init(&c.spaces);
+	status = options_parse(argc, argv,
+			       OPTION_IMAGES | OPTION_TARGET | OPTION_SPACES | OPTION_NS_ID |
+				       OPTION_EXTERNAL | OPTION_BROKER | OPTION_DRY_RUN |
+				       OPTION_JSON | OPTION_OUTSIDE,
+			       &c.options, &c.report);
 	if (!status)
 		(void)run(&c);
 	status = report_finish(&c.report);
-	plan_fini(&c.plan);
-	image_fini(&c.image);
-	target_fini(&c.target);
-	broker_fini(&c.broker);
+	spaces_fini(&c.spaces);
 	fd_closep(&c.images);
 	options_fini(&c.options);
 	report_fini(&c.report);

@@ -13,7 +13,7 @@
 #include "worker/dump.h"
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 
 static int check_bridge(const Img__NetDevice *dev, const struct entry_place *at,
 			struct report *report)

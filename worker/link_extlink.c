@@ -11,7 +11,7 @@
 #include "worker/link_kind.h"
 #include "worker/link_outside.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 static int check_extlink(const Img__NetDevice *dev, const struct entry_place *at,

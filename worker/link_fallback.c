@@ -9,7 +9,7 @@
 #include "common/cleanup.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 /* clang-format off */

@@ -6,7 +6,7 @@
 
 #include "worker/dump.h"
 #include "worker/link_kind.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 static int check_loopback(const Img__NetDevice *dev, const struct entry_place *at,

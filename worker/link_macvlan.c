@@ -20,7 +20,7 @@
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 #include "worker/target.h"
 
@@ -69,25 +69,31 @@ static int find_parent(struct plan_link *link, struct externals *externals, stru
 	return 0;
 }
 
-/* The images say that the parent is in the namespace itself, and no --external NAME overrules. */
-static bool is_inside(const struct plan_link *link, const struct plan_input *in)
+/* The namespace of the parent where the images say that it is in one of those that are restored,
+ * and no --external NAME overrules; else NULL. */
+static const struct plan_input *parents_of(const struct plan_link *link,
+					   const struct plan_input *in)
 {
 	const Img__NetDevice *dev = link->dev;
 
-	return dev->has_peer_ifindex && dev->has_peer_nsid && dev->peer_nsid == in->image->id &&
-	       !externals_has(in->externals, "macvlan", dev->name);
+	if (!dev->has_peer_ifindex || !dev->has_peer_nsid ||
+	    externals_has(in->externals, "macvlan", dev->name))
+		return NULL;
+	return plan_input_of(in, dev->peer_nsid);
 }
 
-static int find_parent_inside(struct plan_link *link, struct plan_input *in, struct report *report)
+static int find_parent_inside(struct plan_link *link, const struct plan_input *there,
+			      struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
-	const struct plan_link *parent = plan_find(in, dev->peer_ifindex);
+	const struct plan_link *parent = plan_find(there, dev->peer_ifindex);
 
 	if (!parent || parent == link)
 		return report_fail(report, EXIT_IMAGE,
 				   "%s: record %zu: the parent of macvlan %s is to have index %u "
-				   "in its own namespace, which no other link of the image has",
-				   link->at.file, link->at.record, dev->name, dev->peer_ifindex);
+				   "in %s, which no other link of the image has",
+				   link->at.file, link->at.record, dev->name, dev->peer_ifindex,
+				   there->image->netdev_name);
 	/* One on top of another is made on the lowest (macvlan_common_newlink()). */
 	if (!plan_is_ethernet(parent) || parent->dev->type == IMG__LINK_TYPE__MACVLAN)
 		return report_fail(
@@ -106,13 +112,13 @@ static int plan_macvlan(struct plan_link *link, struct plan_input *in, struct re
 	const Img__NetDevice *dev = link->dev;
 	/* It comes up when everything else is right, at the release. */
 	const uint32_t change = LINKS_SETTABLE & ~LINKS_LATE;
-	const bool inside = is_inside(link, in);
-	int status = inside ? find_parent_inside(link, in, report)
-			    : find_parent(link, in->externals, report);
+	const struct plan_input *there = parents_of(link, in);
+	int status = there ? find_parent_inside(link, there, report)
+			   : find_parent(link, in->externals, report);
 
 	if (status)
 		return status;
-	link->maker = inside ? MAKER_WORKER : MAKER_BROKER;
+	link->maker = there ? MAKER_WORKER : MAKER_BROKER;
 	link->spec = (struct link_spec){
 		.has = LINK_HAS_ADDRESS | LINK_HAS_MTU | LINK_HAS_GROUP,
 		.ifindex = dev->ifindex,
@@ -137,7 +143,11 @@ static int plan_macvlan(struct plan_link *link, struct plan_input *in, struct re
 static int make_macvlan(const struct plan_link *link, struct target *target,
 			char ret_text[NL_TEXT_MAX])
 {
-	const struct link_place place = { .parent = link->below->ifindex, .netns_fd = -1 };
+	/* In the parent's namespace, where its index is one. */
+	const bool elsewhere = link->below->ns_id != link->ns_id;
+	struct target *parents = elsewhere ? link->below->target : target;
+	const struct link_place place = { .parent = link->below->ifindex,
+					  .netns_fd = elsewhere ? target->netns : -1 };
 	union {
 		struct nlmsghdr nlh;
 		uint8_t bytes[LINK_MSG_MAX];
@@ -146,7 +156,7 @@ static int make_macvlan(const struct plan_link *link, struct target *target,
 
 	if (r < 0)
 		return r;
-	return nl_talk(&target->nl, &request.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
+	return nl_talk(&parents->nl, &request.nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
 }
 
 static int differs(const struct plan_link *link, const char *what, uint32_t is, uint32_t should,
@@ -167,7 +177,8 @@ static int verify_macvlan(const struct plan_link *link, const struct link_state 
 	if (spec->has & LINK_HAS_MACVLAN_FLAGS && state->macvlan_flags != spec->macvlan_flags)
 		return differs(link, "macvlan flags", state->macvlan_flags, spec->macvlan_flags,
 			       report);
-	if (link->below && (state->link != link->below->ifindex || state->link_elsewhere))
+	if (link->below && (state->link != link->below->ifindex ||
+			    state->link_elsewhere != (link->below->ns_id != link->ns_id)))
 		return differs(link, "a parent of index", state->link, link->below->ifindex,
 			       report);
 	/* A passthru macvlan has its parent's address, whatever was asked for. */

@@ -11,7 +11,7 @@
 #include "worker/image.h"
 #include "worker/links.h"
 #include "worker/outside.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 static int fail(const struct plan_link *link, const char *name, const char *why,

@@ -17,7 +17,7 @@
 #include "worker/dump.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 /* A number: in which field of the image, which attribute, and what it may be. */

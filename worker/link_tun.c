@@ -29,7 +29,7 @@
 #include "worker/link_ether.h"
 #include "worker/link_kind.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 #include "worker/target.h"
 
@@ -99,6 +99,11 @@ static int plan_tun(struct plan_link *link, struct plan_input *in, struct report
 	const Img__Tun *tun = link->dev->tun;
 	int status;
 
+	if (in->n_all > 1)
+		return report_fail(report, EXIT_IMAGE,
+				   "%s: record %zu: tun %s: this version makes none where several "
+				   "namespaces are restored together",
+				   link->at.file, link->at.record, link->dev->name);
 	link->maker = MAKER_WORKER;
 	status = map_id(link, "owner", tun->owner, in->uids, &link->owner, report);
 	return status ? status : map_id(link, "group", tun->group, in->gids, &link->group, report);

@@ -9,7 +9,7 @@
 
 #include "worker/dump.h"
 #include "worker/link_kind.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 static int plan_venet(struct plan_link *link, struct plan_input *in, struct report *report)

@@ -15,8 +15,9 @@
 #include "worker/link_outside.h"
 #include "worker/links.h"
 #include "worker/outside.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
+#include "worker/target.h"
 
 static int check_veth(const Img__NetDevice *dev, const struct entry_place *at,
 		      struct report *report)
@@ -37,12 +38,12 @@ static int fail_elsewhere(const struct plan_link *link, struct report *report)
 			"a device by --external 'netdev[%s]:DEVICE'; nothing was done",
 			link->at.file, link->at.record, dev->name, dev->peer_ifindex, dev->name,
 			dev->name);
-	return report_fail(
-		report, EXIT_IMAGE,
-		"%s: record %zu: veth %s has its other end (index %u) in namespace %u of "
-		"the images; this version restores one namespace by itself; nothing was "
-		"done",
-		link->at.file, link->at.record, dev->name, dev->peer_ifindex, dev->peer_nsid);
+	return report_fail(report, EXIT_USAGE_,
+			   "%s: record %zu: veth %s has its other end (index %u) in namespace %u "
+			   "of the images, which is not given: restore them together, by --netns "
+			   "%u=PATH for it; nothing was done",
+			   link->at.file, link->at.record, dev->name, dev->peer_ifindex,
+			   dev->peer_nsid, dev->peer_nsid);
 }
 
 static int plan_elsewhere(struct plan_link *link, struct plan_input *in, struct report *report)
@@ -65,17 +66,21 @@ static int fail_peer(const struct plan_link *link, const char *what, struct repo
 static int plan_veth(struct plan_link *link, struct plan_input *in, struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
+	const struct plan_input *there;
 	struct plan_link *peer;
+	bool is_own;
 
 	if (!dev->has_peer_ifindex)
 		return report_fail(report, EXIT_IMAGE,
 				   "%s: record %zu: veth %s does not say which its other end is",
 				   link->at.file, link->at.record, dev->name);
-	if (!dev->has_peer_nsid || dev->peer_nsid != in->image->id)
+	there = dev->has_peer_nsid ? plan_input_of(in, dev->peer_nsid) : NULL;
+	if (!there)
 		return plan_elsewhere(link, in, report);
-	if (dev->peer_ifindex == dev->ifindex)
+	is_own = there == in;
+	if (is_own && dev->peer_ifindex == dev->ifindex)
 		return fail_peer(link, "which is its own", report);
-	peer = plan_find(in, dev->peer_ifindex);
+	peer = plan_find(there, dev->peer_ifindex);
 	if (!peer)
 		return fail_peer(link, "which no link of the image has", report);
 	if (peer->dev->type != IMG__LINK_TYPE__VETH)
@@ -84,7 +89,8 @@ static int plan_veth(struct plan_link *link, struct plan_input *in, struct repor
 	    !peer->dev->has_peer_ifindex || peer->dev->peer_ifindex != dev->ifindex)
 		return fail_peer(link, "and the veth with that index names another one", report);
 	link->peer = peer;
-	link->maker = peer->at.record < link->at.record ? MAKER_PEER : MAKER_WORKER;
+	link->maker = (is_own ? peer->at.record < link->at.record : there < in) ? MAKER_PEER
+										: MAKER_WORKER;
 	return 0;
 }
 
@@ -101,6 +107,9 @@ static bool put_veth(struct nlmsghdr *nlh, size_t size, const struct plan_link *
 	ifi->ifi_index = (int)link->peer->ifindex;
 	if (!link_put_common(nlh, size, link->peer))
 		return false;
+	if (link->peer->ns_id != link->ns_id &&
+	    !mnl_attr_put_u32_check(nlh, size, IFLA_NET_NS_FD, (uint32_t)link->peer->target->netns))
+		return false;
 	mnl_attr_nest_end(nlh, peer);
 	return true;
 }
@@ -114,7 +123,8 @@ static int verify_veth(const struct plan_link *link, const struct link_state *st
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: veth %s came out with its other end inside",
 				   link->at.file, link->at.record, link->dev->name);
-	if (state->link != link->peer->ifindex || state->link_elsewhere)
+	if (state->link != link->peer->ifindex ||
+	    state->link_elsewhere != (link->peer->ns_id != link->ns_id))
 		return report_fail(report, EXIT_UNDONE,
 				   "%s: record %zu: veth %s came out with index %u as its other "
 				   "end in place of %u",

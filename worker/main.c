@@ -12,7 +12,8 @@
 
 static const char usage_text[] =
 	"Usage: netcr-worker restore -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
-	"                            [--outside-netns PATH] [--broker B] [--dry-run] [--json]\n"
+	"                            [--netns ID=PATH]... [--outside-netns PATH] [--broker B]\n"
+	"                            [--dry-run] [--json]\n"
 	"       netcr-worker dump    -D DIR [TARGET] [--ns-id N] [--external KEY]...\n"
 	"                            [--skip-kind KIND]... [--json]\n"
 	"       netcr-worker show    -D DIR [--ns-id N] [--json | --dot]\n"
@@ -40,6 +41,8 @@ static const char usage_text[] =
 	"  -D, --images-dir DIR    the directory with netdev-ID.img and netns-ID.img\n"
 	"  --pid PID               the namespaces of this process\n"
 	"  --netns PATH            this network namespace, and the user namespace that owns it\n"
+	"  --netns ID=PATH         network namespace ID of the images, of several of a container;\n"
+	"                          with --pid, those beside the root task's\n"
 	"  --userns PATH           or this one\n"
 	"  --ns-id N               which network namespace of the images; default: the only one,\n"
 	"                          or the root task's; a dump without ids-1.img takes 10\n"

@@ -85,7 +85,7 @@ static int take(int c, int index, struct options *options, struct report *report
 		options->target.pid = status ? 0 : (pid_t)number;
 		break;
 	case 'n':
-		options->target.netns = optarg;
+		status = target_args_netns(&options->target, optarg, report);
 		break;
 	case 'u':
 		options->target.userns = optarg;
@@ -129,15 +129,14 @@ static int check_whole(const struct options *options, unsigned int takes, struct
 		return report_fail(report, EXIT_USAGE_,
 				   "%s: -D DIR is missing: the directory of the images",
 				   report->command);
-	if (options->target.pid && (options->target.netns || options->target.userns))
-		return report_fail(report, EXIT_USAGE_,
-				   "--pid names both namespaces: --netns and --userns cannot be "
-				   "given with it");
 	if (options->dot && options->json)
 		return report_fail(report, EXIT_USAGE_, "--dot and --json: one of them");
-	if (options->target.userns && !options->target.netns)
-		return report_fail(report, EXIT_USAGE_, "--userns goes with --netns");
-	return 0;
+	if (!(takes & OPTION_SPACES) && options->target.n_named > 0)
+		return report_fail(report, EXIT_USAGE_,
+				   "%s: --netns %u=%s: it works on one namespace, which has no id",
+				   report->command, options->target.named[0].ns_id,
+				   options->target.named[0].path);
+	return target_args_check(&options->target, options->ns_id, report);
 }
 
 static int parse_all(int argc, char *argv[], unsigned int takes, struct options *ret,

@@ -7,7 +7,7 @@
 #include "worker/attach_spec.h"
 #include "worker/externals.h"
 #include "worker/skip_kinds.h"
-#include "worker/target.h"
+#include "worker/target_args.h"
 
 struct report;
 
@@ -35,6 +35,7 @@ enum option_set {
 	OPTION_DOT = 1 << 7,
 	OPTION_SKIP_KIND = 1 << 8,
 	OPTION_OUTSIDE = 1 << 9,
+	OPTION_SPACES = 1 << 10, /* of OPTION_TARGET, ID=PATH */
 	OPTION_ATTACH = 1 << 12, /* the keys of attach_spec_set() but for name */
 	OPTION_NAME = 1 << 13,   /* of a link, into attach.name */
 };

@@ -6,8 +6,6 @@
  *
  * May: compute. Must not: call the system.
  */
-#include "worker/plan.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +17,7 @@
 #include "worker/image.h"
 #include "worker/links.h"
 #include "worker/netstate.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 #include "worker/stable_secret.h"
 
@@ -99,61 +98,6 @@ static int plan_sets(const struct image_netns *image, struct plan *plan, struct 
 	return 0;
 }
 
-/* --- nsids --- */
-
-/* Where the other ends of the images' links are. */
-static bool has_outside(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->n_links; i++) {
-		if (plan->links[i].maker == MAKER_OUTSIDE)
-			return true;
-	}
-	return false;
-}
-
-static int plan_nsids(const struct image_netns *image, struct plan *plan, struct report *report)
-{
-	const bool by_outside = has_outside(plan);
-	const Img__Netns *ns = image->netns;
-
-	if (ns->n_nsids == 0)
-		return 0;
-	if (ns->n_nsids > PLAN_NSIDS_MAX)
-		return report_fail(report, EXIT_IMAGE, "%s: record 1: %zu nsids, more than %d",
-				   image->netns_name, ns->n_nsids, PLAN_NSIDS_MAX);
-	plan->nsids = calloc(ns->n_nsids, sizeof(*plan->nsids));
-	if (!plan->nsids)
-		return report_fail(report, EXIT_OS_, "no memory for %zu nsids", ns->n_nsids);
-	for (size_t i = 0; i < ns->n_nsids; i++) {
-		const Img__NetnsId *id = ns->nsids[i];
-		bool of_host = image->host_id && id->target_ns_id == image->host_id;
-
-		if (id->netnsid_value < 0)
-			return report_fail(report, EXIT_IMAGE, "%s: record 1: nsid %d is negative",
-					   image->netns_name, id->netnsid_value);
-		for (size_t j = 0; j < i; j++) {
-			if (ns->nsids[j]->netnsid_value == id->netnsid_value ||
-			    ns->nsids[j]->target_ns_id == id->target_ns_id)
-				return report_fail(report, EXIT_IMAGE,
-						   "%s: record 1: nsid %d or the namespace %u has "
-						   "two entries",
-						   image->netns_name, id->netnsid_value,
-						   id->target_ns_id);
-		}
-		if (!of_host && id->target_ns_id != image->id)
-			return report_fail(report, EXIT_IMAGE,
-					   "%s: record 1: nsid %d stands for namespace %u of the "
-					   "images; this version restores one namespace by itself",
-					   image->netns_name, id->netnsid_value, id->target_ns_id);
-		plan->nsids[plan->n_nsids++] =
-			(struct plan_nsid){ .nsid = id->netnsid_value,
-					    .of_host = of_host,
-					    .by_outside = of_host && by_outside };
-		plan->needs_broker |= of_host && !by_outside;
-	}
-	return 0;
-}
-
 /* --- steps --- */
 
 static void add_step(struct plan *plan, enum step_type type, size_t first, size_t n)
@@ -212,7 +156,7 @@ enum {
 	LEVELS = 3
 };
 
-static size_t level_of(const struct plan_link *link)
+size_t plan_level(const struct plan_link *link)
 {
 	if (link->below)
 		return 2;
@@ -252,7 +196,7 @@ static bool is_settled(const struct plan_link *link)
 /* Addresses and routes want the link up. */
 static bool has_state(const struct plan *plan, const struct plan_link *link)
 {
-	return netstate_is_there(plan->state) && link->dev->flags & IFF_UP;
+	return plan->comes_up && link->dev->flags & IFF_UP;
 }
 
 static void add_settles(struct plan *plan, size_t level)
@@ -260,7 +204,7 @@ static void add_settles(struct plan *plan, size_t level)
 	for (size_t i = 0; i < plan->n_links; i++) {
 		struct plan_link *link = &plan->links[i];
 
-		if (link->maker == MAKER_NONE || level_of(link) != level)
+		if (link->maker == MAKER_NONE || plan_level(link) != level)
 			continue;
 		link->up_early = plan_is_made(link) && (is_mtu_due(link) || has_state(plan, link));
 		if (!is_settled(link))
@@ -281,7 +225,7 @@ static void add_link_sysctls(struct plan *plan)
 	}
 }
 
-static int plan_steps(struct plan *plan, bool clear, struct report *report)
+static int plan_steps(struct plan *plan, struct report *report)
 {
 	/* Four steps a link at most, four of the state, and the kinds around them. */
 	plan->steps =
@@ -289,7 +233,7 @@ static int plan_steps(struct plan *plan, bool clear, struct report *report)
 		       sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
-	if (clear)
+	if (plan->clears)
 		add_step(plan, STEP_CLEAR, 0, 0);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		if (&plan->sets[i] != plan->late && has_due(&plan->sets[i], NULL))
@@ -339,31 +283,56 @@ static int find_leftovers(const struct link_list *links, bool *ret, struct repor
 	return 0;
 }
 
-int plan_make(struct plan_input *in, struct plan *ret, struct report *report)
+struct plan_input *plan_input_of(const struct plan_input *in, uint32_t ns_id)
+{
+	for (size_t i = 0; i < in->n_all; i++) {
+		if (in->all[i].image->id == ns_id)
+			return &in->all[i];
+	}
+	return NULL;
+}
+
+static int begin_one(struct plan_input *in, struct report *report)
 {
 	const struct image_netns *image = in->image;
-	bool clear = false;
 	int status;
 
-	in->plan = ret;
 	if (image->netns->ext_key)
 		return report_fail(report, EXIT_IMAGE,
 				   "%s: the namespace was external to the checkpoint ('%s'), so "
 				   "its images hold nothing to restore",
 				   image->netns_name, image->netns->ext_key);
-	ret->ruleset = &image->ruleset;
-	ret->state = image->state;
-	status = find_leftovers(in->links, &clear, report);
+	in->plan->ns_id = image->id;
+	in->plan->ruleset = &image->ruleset;
+	in->plan->state = image->state;
+	status = find_leftovers(in->links, &in->plan->clears, report);
 	if (!status)
-		status = plan_sets(image, ret, report);
+		status = plan_sets(image, in->plan, report);
+	return status ? status : plan_list_links(in, report);
+}
+
+int plan_make(struct plan_input *in, size_t n, struct report *report)
+{
+	bool comes_up = false;
+	int status = 0;
+
+	for (size_t i = 0; !status && i < n; i++) {
+		in[i].all = in;
+		in[i].n_all = n;
+		status = begin_one(&in[i], report);
+		comes_up = comes_up || netstate_is_there(in[i].image->state);
+	}
 	/* Links before nsids: that an end of a link lies elsewhere says more than its nsid. */
-	if (!status)
-		status = plan_links(in, report);
-	if (!status)
-		status = plan_nsids(image, ret, report);
-	if (!status)
-		status = stable_secret_plan(ret, report);
-	if (!status)
-		status = plan_steps(ret, clear, report);
+	for (size_t i = 0; !status && i < n; i++)
+		status = plan_links(&in[i], report);
+	for (size_t i = 0; !status && i < n; i++)
+		status = plan_nsids(&in[i], report);
+	for (size_t i = 0; !status && i < n; i++)
+		status = stable_secret_plan(in[i].plan, report);
+	for (size_t i = 0; !status && i < n; i++) {
+		/* Both ends of a pair, though one be in a namespace without addresses. */
+		in[i].plan->comes_up = comes_up;
+		status = plan_steps(in[i].plan, report);
+	}
 	return status;
 }

@@ -13,15 +13,11 @@
 #include "worker/state_sysctl.h"
 #include "worker/step.h"
 
-struct externals;
-struct id_map;
-struct image_netns;
-struct link_list;
 struct netstate;
-struct outside;
 struct outside_link;
 struct report;
 struct ruleset;
+struct target;
 
 /* The IFLA_GROUP of links of a restore that is not done yet. One RTM_DELLINK takes them all
  * away again; and what a killed restore left behind is known by it. */
@@ -48,24 +44,30 @@ struct plan_link {
 	const struct link_kind *kind;
 	struct entry_place at;
 	enum maker maker;
-	uint32_t ifindex; /* in the target: that of the image, if the link is made */
-	const struct plan_link *peer, *below, *master; /* of the same plan; or NULL */
-	char parent[IFNAMSIZ];                         /* of a macvlan */
-	const struct outside_link *outside;            /* borrowed; with MAKER_OUTSIDE */
-	struct link_spec spec;                         /* of a macvlan */
-	uint32_t owner, group;                         /* of a tun; PLAN_NO_ID: none */
-	bool set_address;                              /* of a link that is there */
+	uint32_t ns_id;        /* of the images, which it is in */
+	struct target *target; /* borrowed; likewise */
+	uint32_t ifindex;      /* in the target: that of the image, if the link is made */
+	/* Or NULL. Of the same plan, or but for a master of another with another ns_id. */
+	const struct plan_link *peer, *below, *master;
+	char parent[IFNAMSIZ];              /* of a macvlan */
+	const struct outside_link *outside; /* borrowed; with MAKER_OUTSIDE */
+	struct link_spec spec;              /* of a macvlan */
+	uint32_t owner, group;              /* of a tun; PLAN_NO_ID: none */
+	bool set_address;                   /* of a link that is there */
 	struct sysctl_set conf4, conf6;
 	bool up_early; /* comes up when it is settled, not when it is released */
 };
 
 struct plan_nsid {
 	int32_t nsid;
-	bool of_host;    /* of the netns that the dumper was in; else of the target itself */
-	bool by_outside; /* which is the outside one here; else the broker's */
+	bool of_host;                /* of the netns that the dumper was in; else that of target */
+	bool by_outside;             /* which is the outside one here; else the broker's */
+	uint32_t ns_id;              /* of the images */
+	const struct target *target; /* borrowed; the plan's own, or another namespace's */
 };
 
 struct plan {
+	uint32_t ns_id;          /* of the images */
 	struct plan_link *links; /* owned */
 	size_t n_links;
 	struct plan_link **by_index;           /* owned; links by their indexes in the image */
@@ -80,30 +82,15 @@ struct plan {
 	struct step *steps;           /* owned */
 	size_t n_steps;
 	bool needs_broker;
+	bool clears;   /* an interrupted restore left links */
+	bool comes_up; /* links that are to be up are up before the addresses and routes */
 };
 
-/* What a plan is made from. All of it is borrowed. */
-struct plan_input {
-	const struct image_netns *image;
-	struct externals *externals;
-	const struct outside *outside;    /* or NULL */
-	const struct link_list *links;    /* of the target, as it is now */
-	const struct id_map *uids, *gids; /* of the target's user namespace */
-	struct plan *plan;                /* set by plan_make() */
-};
-
-/* Make a plan. Returns 0 or an exit status; *ret is to be freed in any case, and must be all-zero
- * before. */
-int plan_make(struct plan_input *in, struct plan *ret, struct report *report);
-
-/* The links of a plan, without steps: plan_make()'s part in plan_links.c. Likewise. */
-int plan_links(struct plan_input *in, struct report *report);
+/* How far up it is: 0, 1 for what can have ports, 2 for what lies on another link. */
+size_t plan_level(const struct plan_link *link);
 
 /* The steps for @state, which may be NULL, into @ret, which has room for four. Returns how many. */
 size_t netstate_steps(const struct netstate *state, struct step *ret);
-
-/* The link that has @ifindex in the image, or NULL. */
-struct plan_link *plan_find(const struct plan_input *in, uint32_t ifindex);
 
 /* Whether it can be a port, or have macvlans. */
 bool plan_is_ethernet(const struct plan_link *link);
@@ -112,9 +99,6 @@ bool plan_is_ethernet(const struct plan_link *link);
 bool plan_is_made(const struct plan_link *link);
 
 void plan_fini(struct plan *plan);
-
-/* "broker's", "outside" or "target's own". */
-const char *plan_nsid_whose(const struct plan_nsid *nsid);
 
 /* The step in words, without a newline. */
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size);

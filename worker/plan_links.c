@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "worker/image.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 #include "worker/report.h"
 
 bool plan_is_made(const struct plan_link *link)
@@ -36,8 +36,11 @@ static int by_index(const void *a, const void *b)
 	return (l->dev->ifindex > r->dev->ifindex) - (l->dev->ifindex < r->dev->ifindex);
 }
 
-static int list_links(const struct image_netns *image, struct plan *plan, struct report *report)
+int plan_list_links(struct plan_input *in, struct report *report)
 {
+	const struct image_netns *image = in->image;
+	struct plan *plan = in->plan;
+
 	plan->links = calloc(image->n_links + 1, sizeof(*plan->links));
 	plan->by_index = calloc(image->n_links + 1, sizeof(struct plan_link *));
 	if (!plan->links || !plan->by_index) {
@@ -49,6 +52,8 @@ static int list_links(const struct image_netns *image, struct plan *plan, struct
 			.dev = image->links[i],
 			.kind = link_kind_of(image->links[i]),
 			.at = { .file = image->netdev_name, .record = i + 1 },
+			.ns_id = image->id,
+			.target = in->target,
 			.ifindex = image->links[i]->ifindex,
 			.owner = PLAN_NO_ID,
 			.group = PLAN_NO_ID,
@@ -191,6 +196,8 @@ static int by_address(const void *a, const void *b)
 
 	if (!order)
 		order = strcmp(l->parent, r->parent);
+	if (!order && l->below && r->below)
+		order = (l->below->ns_id > r->below->ns_id) - (l->below->ns_id < r->below->ns_id);
 	if (!order)
 		order = memcmp(l->spec.address, r->spec.address, sizeof(l->spec.address));
 	return order ? order : (l->at.record > r->at.record) - (l->at.record < r->at.record);
@@ -212,6 +219,7 @@ static int check_addresses(struct plan *plan, struct report *report)
 	for (size_t i = 1; i < n; i++) {
 		if (up[i - 1]->maker == up[i]->maker &&
 		    strcmp(up[i - 1]->parent, up[i]->parent) == 0 &&
+		    up[i - 1]->below == up[i]->below &&
 		    memcmp(up[i - 1]->spec.address, up[i]->spec.address,
 			   sizeof(up[i]->spec.address)) == 0)
 			return report_fail(report, EXIT_IMAGE,
@@ -227,7 +235,7 @@ static int check_addresses(struct plan *plan, struct report *report)
 int plan_links(struct plan_input *in, struct report *report)
 {
 	struct plan *plan = in->plan;
-	int status = list_links(in->image, plan, report);
+	int status = 0;
 
 	for (size_t i = 0; !status && i < plan->n_links; i++)
 		status = plan_one_link(in, &plan->links[i], report);

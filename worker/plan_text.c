@@ -9,13 +9,6 @@
 #include "worker/plan.h"
 #include "worker/ruleset.h"
 
-const char *plan_nsid_whose(const struct plan_nsid *nsid)
-{
-	if (!nsid->of_host)
-		return "target's own";
-	return nsid->by_outside ? "outside" : "broker's";
-}
-
 static size_t count_due(const struct sysctl_set *set, const struct sysctl_set *defaults)
 {
 	size_t n = 0;
@@ -55,20 +48,38 @@ static void describe_outside(const struct plan_link *link, char *ret, size_t siz
 			       *outside->bridge ? ", up and a port of " : "", outside->bridge);
 }
 
+enum {
+	WHERE_MAX = 32
+};
+
+/* " in namespace N", or nothing where @other is in the same. */
+static const char *elsewhere(const struct plan_link *link, const struct plan_link *other,
+			     char buf[WHERE_MAX])
+{
+	buf[0] = '\0';
+	if (link->ns_id != other->ns_id)
+		(void)snprintf(buf, WHERE_MAX, " in namespace %u", other->ns_id);
+	return buf;
+}
+
 static void describe_own(const struct plan_link *link, char *ret, size_t size)
 {
+	char where[WHERE_MAX];
+
 	if (link->outside)
 		describe_outside(link, ret, size);
 	else if (link->peer)
 		(void)snprintf(ret, size,
 			       "make %s %s with index %u, and its other end %s with "
-			       "index %u",
+			       "index %u%s",
 			       link->kind->name, link->dev->name, link->ifindex,
-			       link->peer->dev->name, link->peer->ifindex);
+			       link->peer->dev->name, link->peer->ifindex,
+			       elsewhere(link, link->peer, where));
 	else
-		(void)snprintf(ret, size, "make %s %s with index %u%s%s", link->kind->name,
+		(void)snprintf(ret, size, "make %s %s with index %u%s%s%s", link->kind->name,
 			       link->dev->name, link->ifindex, link->below ? " on " : "",
-			       link->below ? link->below->dev->name : "");
+			       link->below ? link->below->dev->name : "",
+			       link->below ? elsewhere(link, link->below, where) : "");
 }
 
 static void describe_link_sysctls(const struct plan *plan, const struct plan_link *link, char *ret,
@@ -95,6 +106,20 @@ static void describe_rules(const struct step *step, char *ret, size_t size)
 	(void)snprintf(ret, size, "bring the policy rules to the %zu that there were", step->n);
 }
 
+static void describe_nsid(const struct plan *plan, const struct plan_nsid *nsid, char *ret,
+			  size_t size)
+{
+	if (nsid->of_host)
+		(void)snprintf(ret, size, "give the %s network namespace the nsid %d",
+			       nsid->by_outside ? "outside" : "broker's", nsid->nsid);
+	else if (nsid->ns_id == plan->ns_id)
+		(void)snprintf(ret, size, "give the target's own network namespace the nsid %d",
+			       nsid->nsid);
+	else
+		(void)snprintf(ret, size, "give network namespace %u the nsid %d", nsid->ns_id,
+			       nsid->nsid);
+}
+
 void plan_describe(const struct plan *plan, const struct step *step, char *ret, size_t size)
 {
 	const struct plan_link *link = &plan->links[step->first];
@@ -110,9 +135,7 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 			       count_due(set, NULL), set->dir);
 		break;
 	case STEP_NSID:
-		(void)snprintf(ret, size, "give the %s network namespace the nsid %d",
-			       plan_nsid_whose(&plan->nsids[step->first]),
-			       plan->nsids[step->first].nsid);
+		describe_nsid(plan, &plan->nsids[step->first], ret, size);
 		break;
 	case STEP_MAKE:
 		describe_make(plan, step, ret, size);

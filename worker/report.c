@@ -43,17 +43,36 @@ static void make_printable(char *text)
 	}
 }
 
+static void make_text(const struct report *report, const char *format, va_list args, char *ret,
+		      size_t size)
+{
+	int n = 0;
+
+	if (report->ns_id)
+		n = snprintf(ret, size, "namespace %u: ", report->ns_id);
+	if (n >= 0 && (size_t)n < size)
+		(void)vsnprintf(ret + n, size - (size_t)n, format, args);
+	make_printable(ret);
+}
+
+static void warn(struct report *report, const char *text)
+{
+	if (report->json)
+		(void)json_array_append_new(report->warnings, json_string(text));
+	else
+		log_warn("%s", text);
+}
+
 int report_fail(struct report *report, int status, const char *format, ...)
 {
 	char text[sizeof(report->text)];
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	make_text(report, format, args, text, sizeof(text));
 	va_end(args);
-	make_printable(text);
 	if (report->status) {
-		report_warn(report, "%s", text);
+		warn(report, text);
 		return status;
 	}
 	report->status = status;
@@ -72,9 +91,8 @@ void report_add(struct report *report, const char *format, ...)
 		return;
 	len += (size_t)n;
 	va_start(args, format);
-	(void)vsnprintf(report->text + len, sizeof(report->text) - len, format, args);
+	make_text(report, format, args, report->text + len, sizeof(report->text) - len);
 	va_end(args);
-	make_printable(report->text);
 }
 
 void report_warn(struct report *report, const char *format, ...)
@@ -83,13 +101,9 @@ void report_warn(struct report *report, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	make_text(report, format, args, text, sizeof(text));
 	va_end(args);
-	make_printable(text);
-	if (report->json)
-		(void)json_array_append_new(report->warnings, json_string(text));
-	else
-		log_warn("%s", text);
+	warn(report, text);
 }
 
 int report_finish(struct report *report)

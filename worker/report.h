@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/exit.h"
 
@@ -20,6 +21,7 @@ struct report {
 	json_t *root;     /* owned; members are set by the command */
 	json_t *warnings; /* owned by root */
 	int status;
+	uint32_t ns_id;  /* of several namespaces the one that it is about, put before all texts */
 	char text[1024]; /* the error, of status */
 };
 

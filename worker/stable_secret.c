@@ -60,7 +60,7 @@ int stable_secret_verify(const struct plan_link *link, const struct target *targ
 	if (link->dev->n_conf6 <= place())
 		return 0;
 	value = &link->conf6.values[place()];
-	r = sysctl_has_value(target->sysctls, &link->conf6, place(), &right);
+	r = sysctl_has_value(&target->net, &link->conf6, place(), &right);
 	/* A kernel without IPv6. */
 	if (r < 0 && r != -ENOENT)
 		return report_fail(report, EXIT_UNDONE, "cannot read net/%s/stable_secret: %s",

@@ -88,7 +88,8 @@ int sysctl_set_write(const struct sysctl_net *net, const struct sysctl_set *set,
 		     struct sysctl_failure *ret_failure);
 
 /* Whether the kernel has just what entry @i of @set has, which may be nothing. Returns 0 or -errno. */
-int sysctl_has_value(int net, const struct sysctl_set *set, size_t i, bool *ret);
+int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		     bool *ret);
 
 /* Move entry @i of @set to a new set, *ret, that has nothing else. Returns 0 or -errno. */
 int sysctl_set_split(struct sysctl_set *set, size_t i, struct sysctl_set *ret);

@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "worker/id_map.h"
 #include "worker/report.h"
+#include "worker/target_args.h"
 
 /* Inode of the init user namespace: PROC_USER_INIT_INO in include/linux/proc_ns.h. */
 #define USER_INIT_INO 0xEFFFFFFDU
@@ -106,13 +107,17 @@ static int open_of_pid(pid_t pid, struct target *ret, struct report *report)
 	return 0;
 }
 
+static int open_netns(const char *path, struct target *ret, struct report *report)
+{
+	int status = open_ns(path, &ret->netns, report);
+
+	return status ? status : check_type(ret->netns, CLONE_NEWNET, path, report);
+}
+
 static int open_by_path(const struct target_args *args, struct target *ret, struct report *report)
 {
-	int status;
+	int status = open_netns(args->netns, ret, report);
 
-	status = open_ns(args->netns, &ret->netns, report);
-	if (!status)
-		status = check_type(ret->netns, CLONE_NEWNET, args->netns, report);
 	if (status)
 		return status;
 	if (args->userns) {
@@ -185,6 +190,19 @@ int target_open(const struct target_args *args, struct target *ret, struct repor
 	if (r < 0)
 		return report_fail(report, EXIT_OS_, "cannot look at the target: %s", strerror(-r));
 	return 0;
+}
+
+int target_open_more(const char *path, struct target *ret, struct report *report)
+{
+	uint64_t dev;
+	int status = open_netns(path, ret, report);
+	int r;
+
+	if (status)
+		return status;
+	r = fd_identity(ret->netns, &dev, &ret->ino);
+	return r < 0 ? report_fail(report, EXIT_OS_, "cannot look at %s: %s", path, strerror(-r))
+		     : 0;
 }
 
 static int join_one(int fd, int type, const char *what, struct report *report)

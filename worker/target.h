@@ -12,13 +12,7 @@
 
 struct id_map;
 struct report;
-
-/* As the command line names it. All unset: the namespaces that the worker is in. */
-struct target_args {
-	pid_t pid;         /* 0: not given */
-	const char *netns; /* NULL: not given */
-	const char *userns;
-};
+struct target_args;
 
 struct target {
 	int netns;    /* owned */
@@ -45,6 +39,9 @@ void target_fini(struct target *target);
  * when both had been opened; it may end or be replaced afterwards. Without --userns it is the
  * one that owns the netns. Returns 0 or an exit status. */
 int target_open(const struct target_args *args, struct target *ret, struct report *report);
+
+/* Open the network namespace @path, in the user namespace that another target says. Likewise. */
+int target_open_more(const char *path, struct target *ret, struct report *report);
 
 /* Join them, and open an rtnetlink socket and the sysctls there; then take the lock that makes
  * two restores into one netns come one after the other. The process must have one thread.

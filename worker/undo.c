@@ -194,8 +194,8 @@ static bool undo_sysctls(const struct undo *undo, struct target *target, struct 
 	for (size_t i = 0; i < undo->n_sets; i++) {
 		if (undo->sets[i].table == &sysctl_ipv4)
 			ping_range_undo(&target->net, &undo->sets[i]);
-		(void)sysctl_set_write(&target->net, &undo->sets[i], /* defaults= */ NULL,
-				       &missing, &failure);
+		(void)sysctl_set_write(&target->net, &undo->sets[i], /* defaults= */ NULL, &missing,
+				       &failure);
 	}
 	for (size_t i = 0; i < undo->n_sets; i++)
 		clean = check_set(&undo->sets[i], target, report) && clean;
@@ -213,11 +213,6 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 	if (undo->images)
 		clean = netstate_undo(&undo->state, &undo->images->links, &target->nl, report) &&
 			clean;
-	if (clean)
-		report_add(report, "everything is as it was before");
-	if (undo->gave_nsids)
-		report_add(report, "but for the nsids that were given, which the kernel takes back "
-				   "from nobody");
 	return clean;
 }
 

@@ -30,7 +30,7 @@ int undo_remember(struct undo *ret, struct target *target, struct report *report
 
 /* Put it back: delete every link in PLAN_GROUP, and bring the rules, the other links and the sysctls to
  * what they were.
- * Puts the outcome behind the report's error. Returns true if nothing is left. */
+ * Puts what is left behind the report's error. Returns true if nothing is left. */
 bool undo_run(const struct undo *undo, struct target *target, struct report *report);
 
 void undo_fini(struct undo *undo);

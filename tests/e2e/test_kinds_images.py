@@ -48,9 +48,9 @@ def test_stable_secret_of_loopback(alone, container, user1, data):
 @pytest.mark.parametrize("name, ns, status, texts", [
     ("cr-veth-ns", "10", 64, ("record 2: veth zdtmvthc0", "index 2", "outside of the checkpoint",
                               "--external 'veth[zdtmvthc0]:OUT[@BRIDGE]'")),
-    ("netns-sub-veth-uns", "10", 65, ("record 3: veth zdtm0", "index 12", "namespace 16")),
-    ("netns-sub-veth-uns", "16", 65, ("record 2: veth zdtm0", "index 12", "namespace 10")),
-    ("netns-sub-veth-uns", "17", 65, ("record 2: veth zdtm1", "index 22", "namespace 10"))])
+    ("netns-sub-veth-uns", "10", 64, ("record 3: veth zdtm0", "index 12", "--netns 16=PATH")),
+    ("netns-sub-veth-uns", "16", 64, ("record 2: veth zdtm0", "index 12", "--netns 10=PATH")),
+    ("netns-sub-veth-uns", "17", 64, ("record 2: veth zdtm1", "index 22", "--netns 10=PATH"))])
 def test_other_end_elsewhere(alone, container, user1, data, name, ns, status, texts):
     """What is missing is said, with the link, before anything is done."""
     box = container(user1)

@@ -12,6 +12,7 @@
 #include <linux/if_link.h>
 
 #include "worker/image_check.h"
+#include "worker/plan_input.h"
 
 int kinds_setup(void **state)
 {
@@ -107,7 +108,8 @@ int kinds_plan(struct kinds *k)
 				 .externals = &k->externals,
 				 .links = &k->links,
 				 .uids = &k->uids,
-				 .gids = &k->gids };
+				 .gids = &k->gids,
+				 .plan = &k->plan };
 	int status;
 
 	plan_fini(&k->plan);
@@ -115,7 +117,7 @@ int kinds_plan(struct kinds *k)
 	k->report.text[0] = '\0';
 	status = image_check(&k->image, &k->report);
 	if (!status)
-		status = plan_make(&in, &k->plan, &k->report);
+		status = plan_make(&in, 1, &k->report);
 	assert_int_equal(status, k->report.status);
 	return status;
 }

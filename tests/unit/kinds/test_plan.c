@@ -197,7 +197,7 @@ static void ends_of_a_veth(void **state)
 	k->devs[1].peer_nsid = 11;
 	kinds_refused(k, EXIT_IMAGE, "names another one");
 	k->devs[0].peer_nsid = 11;
-	kinds_refused(k, EXIT_IMAGE, "in namespace 11");
+	kinds_refused(k, EXIT_USAGE_, "in namespace 11");
 	k->devs[0].has_peer_nsid = 0;
 	kinds_refused(k, EXIT_USAGE_, "outside of the checkpoint");
 }

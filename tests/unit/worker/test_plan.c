@@ -10,7 +10,7 @@
 #include "worker/externals.h"
 #include "worker/image.h"
 #include "worker/links.h"
-#include "worker/plan.h"
+#include "worker/plan_input.h"
 
 enum {
 	LINKS_MAX = 400
@@ -83,9 +83,10 @@ static int make(struct planned *p, const struct images *im)
 {
 	struct plan_input in = { .image = &im->image,
 				 .externals = &p->externals,
-				 .links = &p->links };
+				 .links = &p->links,
+				 .plan = &p->plan };
 
-	return plan_make(&in, &p->plan, &p->report);
+	return plan_make(&in, 1, &p->report);
 }
 
 static void planned_fini(struct planned *p)
@@ -377,14 +378,15 @@ static void I10_nsids(void **state)
 		uint32_t target[2];
 		int32_t nsid[2];
 		const char *part;
+		int status;
 	} cases[] = {
-		{ { 2, 10 }, { 5, 5 }, "nsid 5" },
-		{ { 2, 2 }, { 5, 6 }, "namespace 2" },
-		{ { 2, 10 }, { 5, -1 }, "nsid -1 is negative" },
-		{ { 2, 10 }, { INT32_MIN, 1 }, "negative" },
-		{ { 2, 11 }, { 5, 6 }, "namespace 11" },
-		{ { 2, 0 }, { 5, 6 }, "namespace 0" },
-		{ { 2, 10 }, { 0, INT32_MAX }, NULL },
+		{ { 2, 10 }, { 5, 5 }, "nsid 5", EXIT_IMAGE },
+		{ { 2, 2 }, { 5, 6 }, "namespace 2", EXIT_IMAGE },
+		{ { 2, 10 }, { 5, -1 }, "nsid -1 is negative", EXIT_IMAGE },
+		{ { 2, 10 }, { INT32_MIN, 1 }, "negative", EXIT_IMAGE },
+		{ { 2, 11 }, { 5, 6 }, "--netns 11=PATH", EXIT_USAGE_ },
+		{ { 2, 0 }, { 5, 6 }, "namespace 0", EXIT_IMAGE },
+		{ { 2, 10 }, { 0, INT32_MAX }, NULL, 0 },
 	};
 	struct images *im = images_new(1);
 	Img__NetnsId ids[2], *pointers[] = { &ids[0], &ids[1] };
@@ -402,14 +404,14 @@ static void I10_nsids(void **state)
 		}
 		planned_init(&p);
 		if (cases[i].part)
-			expect_error(&p.report, make(&p, im), EXIT_IMAGE, cases[i].part);
+			expect_error(&p.report, make(&p, im), cases[i].status, cases[i].part);
 		else
 			assert_int_equal(make(&p, im), 0);
 		planned_fini(&p);
 	}
 	/* Without an inventory nothing is the host's, not even the id 0. */
 	im->image.host_id = 0;
-	expect_failure(im, EXIT_IMAGE, "namespace 2");
+	expect_failure(im, EXIT_USAGE_, "namespace 2");
 	ids[0].target_ns_id = 0;
 	expect_failure(im, EXIT_IMAGE, "namespace 0");
 	free(im);
