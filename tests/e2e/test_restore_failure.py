@@ -199,7 +199,11 @@ def test_sysctl_of_the_namespace_that_the_kernel_does_not_take(restore, containe
 
 def test_what_cannot_be_undone_is_named(restore, container, user1, written, many, own_host):
     """The kernel has no way to unset a stable_secret: exit status 2, not a false 1."""
-    put(many.netns.def_conf6, CONF6, stable_secret="2001:0db8:0001:0203:0405:0607:0809:0a0b\n")
+    secret = "2001:0db8:0001:0203:0405:0607:0809:0a0b\n"
+    put(many.netns.def_conf6, CONF6, stable_secret=secret)
+    # It is written before the links only where each that is made is to have one.
+    for link in [link for link in many.links if link.name != "lo"]:
+        put(link.conf6, CONF6, stable_secret=secret)
     put(many["mv5"].conf6, CONF6, hop_limit=300)
     box = container(user1)
     before = snapshot(box)
