@@ -43,8 +43,8 @@ static void make_printable(char *text)
 	}
 }
 
-static void make_text(const struct report *report, const char *format, va_list args, char *ret,
-		      size_t size)
+static void __attribute__((format(printf, 2, 0)))
+make_text(const struct report *report, const char *format, va_list args, char *ret, size_t size)
 {
 	int n = 0;
 
