@@ -13,7 +13,7 @@
 
 #include "common/cleanup.h"
 
-static const char *const net_dirs[SYSCTL_NET_MAX] = { "ipv4", "ipv6", "unix" };
+static const char *const net_dirs[SYSCTL_NET_MAX] = { "ipv4", "ipv6", "unix", "core" };
 
 int sysctl_net_open(struct sysctl_net *ret)
 {

@@ -80,7 +80,7 @@ def test_port_is_no_ethernet_device(refused, made, kind):
 
 
 @pytest.mark.parametrize("change, text", [
-    ({"peer_ifindex": None}, "does not say"), ({"peer_nsid": 11}, "namespace 11"), ({"peer_ifindex": 20}, "which is its own"),
+    ({"peer_ifindex": None}, "does not say"), ({"peer_ifindex": 20}, "which is its own"),
     ({"peer_ifindex": 77}, "no link of the image has"), ({"peer_ifindex": 5}, "is no veth's"),
     ({"peer_ifindex": 31}, "names another one"), ({"mtu": 67}, "MTU"), ({"mtu": 65536}, "MTU"),
     ({"address": b"\x01\0\0\0\0\x01"}, "unicast"), ({"address": b"\x02\0\0\0\0"}, "6 bytes")],
@@ -95,6 +95,12 @@ def test_veth(refused, made, change, text):
         else:
             setattr(link, key, value)
     refused(2, "veth ve0", text)
+
+
+def test_veth_with_its_other_end_in_a_namespace_that_is_not_given(refused, made):
+    link, _ = made.pair("ve0", 20, "ve1", 21)
+    link.peer_nsid = 11
+    refused(2, "veth ve0", "in namespace 11", "--netns 11=PATH", status=64)
 
 
 def test_veth_with_its_other_end_outside(refused, made):

@@ -77,8 +77,7 @@ def test_external_that_is_none(alone, data, key):
     assert "macvlan[NAME]:PARENT" in done.stderr and key in done.stderr
 
 
-@pytest.mark.parametrize("key", ["veth[eth0]:host0@br0", "netdev[eth0]:x", "net[123]:k", "dev[1]:x",
-                                 "macvlanx[a]:b"])
+@pytest.mark.parametrize("key", ["net[123]:k", "dev[1]:x", "macvlanx[a]:b"])
 def test_external_of_another_kind(alone, data, key):
     done = alone("restore", "-D", f"{data}/macvlan-x1", "--external", key)
     assert done.returncode == 64 and key in done.stderr
@@ -231,15 +230,17 @@ def test_no_broker(alone, container, user1, data):
     assert_same(box, before)
 
 
-@pytest.mark.parametrize("where", ["/nowhere/broker.sock", "/dev/null", "/", "fd:0", "fd:1", "fd:77",
-                                   ""])
+@pytest.mark.parametrize("where, status", [
+    ("/nowhere/broker.sock", 69), ("/dev/null", 69), ("/", 77), ("fd:0", 69), ("fd:1", 69),
+    ("fd:77", 69), ("", 69)], ids=lambda value: str(value) if isinstance(value, str) else "")
 @pytest.mark.parametrize("by", ["option", "environment"])
-def test_broker_that_is_none(alone, container, user1, data, where, by):
+def test_broker_that_is_none(alone, container, user1, data, where, status, by):
+    """A socket that may not be connected to is a refusal; `/` is as good as one."""
     box = container(user1)
     more, env = ([], {"NETCR_BROKER": where}) if by == "environment" else (["--broker", where], {})
     done = alone("restore", "-D", f"{data}/macvlan-x1", "--pid", box.pid, "--external",
                  "macvlan[*]:par0", *more, env=env)
-    assert done.returncode == 69, done.stderr
+    assert done.returncode == status, done.stderr
     assert list(box.links()) == ["lo"]
 
 

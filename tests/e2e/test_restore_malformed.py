@@ -394,7 +394,7 @@ def test_lists_that_have_one_entry(bad, good, key):
 @pytest.mark.parametrize("pairs,text", [
     ([(2, 5), (10, 5)], "nsid 5"), ([(2, 5), (2, 6)], "namespace 2"), ([(2, 5), (2, 5)], "nsid 5"),
     ([(2, -1)], "nsid -1 is negative"), ([(10, -2147483648)], "negative"),
-    ([(77, 5)], "namespace 77"), ([(0, 5)], "namespace 0"),
+    ([(0, 5)], "namespace 0"),
     ([(2, i) for i in range(1025)], "1025 nsids")], ids=str)
 def test_I10_nsids(bad, good, pairs, text):
     for target, nsid in pairs:
@@ -402,10 +402,15 @@ def test_I10_nsids(bad, good, pairs, text):
     bad(good.files(), f"{NETNS}: record 1: ", text)
 
 
+def test_I10_nsid_of_a_namespace_that_is_not_given(bad, good):
+    good.netns.nsids.add(target_ns_id=77, netnsid_value=5)
+    bad(good.files(), f"{NETNS}: record 1: ", "namespace 77", "--netns 77=PATH", status=64)
+
+
 def test_I10_nsid_of_the_host_without_an_inventory(bad, good):
     """Then nothing says which id is the host's."""
     good.netns.nsids.add(target_ns_id=2, netnsid_value=5)
-    bad(good.files() | {"inventory.img": None}, f"{NETNS}: record 1: ", "namespace 2")
+    bad(good.files() | {"inventory.img": None}, f"{NETNS}: record 1: ", "namespace 2", status=64)
     good.netns.nsids[0].target_ns_id = 0
     bad(good.files() | {"inventory.img": None}, f"{NETNS}: record 1: ", "namespace 0")
 

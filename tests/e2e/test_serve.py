@@ -138,7 +138,7 @@ def test_E9_a_session(service, container, user1, host):
     with open(f"/proc/{s.pid}/limits") as f:
         limits = f.read()
     assert re.search(r"Max core file size +0 +0 ", limits)
-    assert re.search(r"Max open files +32 +32 ", limits)
+    assert re.search(r"Max open files +48 +48 ", limits)
 
 
 @pytest.mark.parametrize("what", ["open", "kill", "pidfd_getfd"])

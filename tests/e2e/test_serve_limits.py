@@ -132,7 +132,7 @@ def limit_fds(pid, soft):
     """As the same uid may."""
     uid, gid = run_id()
     subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "prlimit",
-                    f"--pid={pid}", f"--nofile={soft}:32"], check=True)
+                    f"--pid={pid}", f"--nofile={soft}:48"], check=True)
 
 
 def test_X2_no_descriptor_for_a_connection(service, container, user1, user2):
@@ -145,7 +145,7 @@ def test_X2_no_descriptor_for_a_connection(service, container, user1, user2):
     svc.said("no connection can be accepted for now: EMFILE")
     assert s.bind(box).error == 0
     assert len(svc.sessions()) == 1
-    limit_fds(svc.pid, 32)
+    limit_fds(svc.pid, 48)
     assert waiting.hello().error == 0
 
 
