@@ -115,6 +115,11 @@ int cmd_spawn(int argc, char *argv[])
 			"beside --allow-parent");
 		return invoker.by_file_caps ? EXIT_REFUSED : EXIT_USAGE_;
 	}
+	/* A limit that would silently not hold is worse than none. */
+	if (!allow.rule.n_parents && (allow.rule.max_links || allow.rule.max_links_per_netns))
+		return command_usage_error("--max-links and --max-links-per-netns go with "
+					   "--allow-parent; rules of a policy file have their own",
+					   NULL);
 	if (!allow_policy(&allow, /* init_netns= */ invoker.uid == 0, &policy)) {
 		r = command_load_policy(file, &policy);
 		if (r)

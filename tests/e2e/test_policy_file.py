@@ -86,3 +86,11 @@ def test_Q7_deny_in_an_included_file_wins(session, container, user1, conf, tmp_p
         s = session(options=["--policy", path]).ready(box)
         reply = s.create(("par0", newlink("eth0")))
         assert reply.error == (0 if granted else 1)
+
+
+@pytest.mark.parametrize("option", ["--max-links", "--max-links-per-netns"])
+def test_a_limit_that_would_not_hold_is_refused(run_broker, user1, conf, option):
+    path = conf(RULE.format(user=user1.name))
+    for policy in (["--policy", path], []):
+        done = run_broker("spawn", *policy, option, "3", "--", "true", env=user1.sudo_env())
+        assert done.returncode == 64 and "go with --allow-parent" in done.stderr
