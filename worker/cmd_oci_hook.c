@@ -4,12 +4,15 @@
  * is wanted:
  *
  *   netcr.macvlan = NAME:PARENT[,KEY=VALUE]...[;NAME:PARENT...]
+ *   netcr.images = DIR               restore the images in DIR instead
+ *   netcr.external = KEY[;KEY]...    with what --external says for them
  *
  * When the container is being created, the links are made; what is wrong ends the creation, and
  * the runtime shows what was said on stderr. When it has stopped there is nothing to do: its links
  * went with its network namespace, and what the broker counted with them.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +24,12 @@
 #include "worker/commands.h"
 #include "worker/options.h"
 #include "worker/report.h"
+#include "worker/restore_act.h"
 
-#define ANNOTATION "netcr.macvlan"
+#define PREFIX "netcr."
+#define MACVLAN "netcr.macvlan"
+#define IMAGES "netcr.images"
+#define EXTERNAL "netcr.external"
 
 enum {
 	STATE_MAX = 1024 * 1024 /* bytes: annotations may be many */
@@ -82,55 +89,136 @@ static int take_pid(struct hook *h)
 	return 0;
 }
 
-/* --- the annotation --- */
+/* --- the annotations --- */
 
 static const char *find_annotation(const struct hook *h, const char *name)
 {
 	return json_string_value(json_object_get(json_object_get(h->state, "annotations"), name));
 }
 
-static int parse_links(struct hook *h, const char *text)
+/* Call @take with each part of annotation @name. */
+static int take_parts(struct hook *h, const char *name,
+		      int (*take)(struct hook *h, const char *part))
 {
-	_cleanup_free_ char *copy = strdup(text);
+	_cleanup_free_ char *copy = strdup(find_annotation(h, name));
 	char *rest = copy, *part;
 	int status = 0;
 
 	if (!copy)
 		return report_fail(&h->report, EXIT_OS_, "no memory for an annotation");
-	while (!status && (part = strsep(&rest, ";"))) {
-		if (h->n >= ATTACH_LINKS_MAX)
-			return report_fail(&h->report, EXIT_USAGE_, "%s has more than %d links",
-					   ANNOTATION, ATTACH_LINKS_MAX);
-		status = attach_spec_parse(&h->links[h->n++].spec, part, &h->report);
-	}
+	while (!status && (part = strsep(&rest, ";")))
+		status = take(h, part);
 	if (status)
-		report_add(&h->report, "this is from the container's annotation %s", ANNOTATION);
+		report_add(&h->report, "this is from the container's annotation %s", name);
 	return status;
+}
+
+static int take_link(struct hook *h, const char *part)
+{
+	if (h->n >= ATTACH_LINKS_MAX)
+		return report_fail(&h->report, EXIT_USAGE_, "there are more than %d links",
+				   ATTACH_LINKS_MAX);
+	return attach_spec_parse(&h->links[h->n++].spec, part, &h->report);
+}
+
+static int take_external(struct hook *h, const char *part)
+{
+	return externals_add(&h->options.externals, part, &h->report);
 }
 
 /* --- what is to be done --- */
 
+static int attach_links(struct hook *h)
+{
+	int status = take_parts(h, MACVLAN, take_link);
+
+	return status ? status : attach_act(&h->options, h->links, h->n, &h->report);
+}
+
+static int restore_images(struct hook *h)
+{
+	int status = 0;
+
+	h->options.images = find_annotation(h, IMAGES);
+	/* The directory that a runtime runs its hooks in is nobody's choice. */
+	if (*h->options.images != '/')
+		return report_fail(&h->report, EXIT_USAGE_,
+				   "the container's annotation %s is not an absolute path: %s",
+				   IMAGES, h->options.images);
+	if (find_annotation(h, EXTERNAL))
+		status = take_parts(h, EXTERNAL, take_external);
+	return status ? status : restore_act(&h->options, &h->report);
+}
+
+/* One with a slip in its name must not end as a container without its network. */
+static int check_names(struct hook *h, bool *ret_any)
+{
+	json_t *value, *all = json_object_get(h->state, "annotations");
+	const char *name;
+
+	json_object_foreach (all, name, value) {
+		if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		*ret_any = true;
+		if (strcmp(name, MACVLAN) != 0 && strcmp(name, IMAGES) != 0 &&
+		    strcmp(name, EXTERNAL) != 0)
+			return report_fail(&h->report, EXIT_USAGE_,
+					   "the container has the annotation %s, which is not one "
+					   "of " MACVLAN ", " IMAGES " and " EXTERNAL,
+					   name);
+		if (!json_is_string(value))
+			return report_fail(&h->report, EXIT_USAGE_,
+					   "the container's annotation %s is not a string", name);
+	}
+	return 0;
+}
+
+static int check_annotations(struct hook *h)
+{
+	const bool macvlan = find_annotation(h, MACVLAN), images = find_annotation(h, IMAGES);
+
+	if (macvlan && images)
+		return report_fail(&h->report, EXIT_USAGE_,
+				   "the container has the annotations " MACVLAN " and " IMAGES
+				   ": one of them");
+	if (!macvlan && !images)
+		return report_fail(&h->report, EXIT_USAGE_,
+				   "the container has the annotation " EXTERNAL " without " IMAGES);
+	return 0;
+}
+
+static bool is_stopped(const struct hook *h)
+{
+	const char *status = json_string_value(json_object_get(h->state, "status"));
+
+	return status && strcmp(status, "stopped") == 0;
+}
+
+static int say_nothing_left(const struct hook *h)
+{
+	if (!h->options.json)
+		(void)printf("nothing is left to do: the links went with the container's network "
+			     "namespace\n");
+	return 0;
+}
+
 static int run(struct hook *h)
 {
-	const char *status_of, *wanted;
+	bool any = false;
 	int status = read_state(h);
 
 	if (status)
 		return status;
-	wanted = find_annotation(h, ANNOTATION);
-	if (!wanted)
-		return 0;
-	status_of = json_string_value(json_object_get(h->state, "status"));
-	if (status_of && strcmp(status_of, "stopped") == 0) {
-		if (!h->options.json)
-			(void)printf("nothing is left to do: the links went with the container's "
-				     "network namespace\n");
-		return 0;
-	}
-	status = parse_links(h, wanted);
-	if (!status)
+	if (is_stopped(h))
+		return say_nothing_left(h);
+	status = check_names(h, &any);
+	if (!status && any)
+		status = check_annotations(h);
+	if (!status && any)
 		status = take_pid(h);
-	return status ? status : attach_act(&h->options, h->links, h->n, &h->report);
+	if (status || !any)
+		return status;
+	return find_annotation(h, IMAGES) ? restore_images(h) : attach_links(h);
 }
 
 int cmd_oci_hook(int argc, char *argv[])

@@ -20,11 +20,12 @@
 #include "worker/plan_input.h"
 #include "worker/plan_order.h"
 #include "worker/report.h"
+#include "worker/restore_act.h"
 #include "worker/space.h"
 
 struct restore {
-	struct options options;
-	struct report report;
+	struct options *options;
+	struct report *report;
 	int images;
 	struct spaces spaces;
 };
@@ -37,10 +38,10 @@ static int open_outside(struct restore *c)
 	for (size_t i = 0; !status && i < c->spaces.n; i++) {
 		struct target *target = &c->spaces.list[i].target;
 
-		status = outside_parse(&target->outside, &c->options.externals, &c->report);
+		status = outside_parse(&target->outside, &c->options->externals, c->report);
 		if (!status)
-			status = outside_start(&target->outside, c->options.outside_netns,
-					       target->netns, &c->report);
+			status = outside_start(&target->outside, c->options->outside_netns,
+					       target->netns, c->report);
 	}
 	return status;
 }
@@ -49,14 +50,14 @@ static int open_all(struct restore *c)
 {
 	int status;
 
-	status = image_dir_open(c->options.images, &c->images, &c->report);
+	status = image_dir_open(c->options->images, &c->images, c->report);
 	if (!status)
-		status = spaces_open(&c->spaces, &c->options.target, c->options.ns_id,
-				     c->options.broker, &c->report);
+		status = spaces_open(&c->spaces, &c->options->target, c->options->ns_id,
+				     c->options->broker, c->report);
 	if (!status)
 		status = open_outside(c);
 	if (!status)
-		status = spaces_join(&c->spaces, &c->report);
+		status = spaces_join(&c->spaces, c->report);
 	return status;
 }
 
@@ -64,18 +65,18 @@ static int load_one(struct restore *c, struct space *space)
 {
 	int status, r;
 
-	status = image_load(c->images, space->ns_id, &space->image, &c->report);
+	status = image_load(c->images, space->ns_id, &space->image, c->report);
 	if (!status)
-		status = image_check(&space->image, &c->report);
+		status = image_check(&space->image, c->report);
 	if (!status)
-		status = ruleset_check_tools(&space->image.ruleset, &space->target.tools,
-					     &c->report);
+		status =
+			ruleset_check_tools(&space->image.ruleset, &space->target.tools, c->report);
 	if (!status)
-		status = outside_look(&space->target.outside, &c->report);
+		status = outside_look(&space->target.outside, c->report);
 	if (status)
 		return status;
 	r = links_get(&space->target.nl, &space->links);
-	return r < 0 ? report_fail(&c->report, EXIT_OS_, "cannot list the target's links: %s",
+	return r < 0 ? report_fail(c->report, EXIT_OS_, "cannot list the target's links: %s",
 				   strerror(-r))
 		     : 0;
 }
@@ -86,7 +87,7 @@ static int check_ids(struct restore *c)
 	for (size_t i = 1; i < c->spaces.n; i++) {
 		if (c->spaces.list[i].image.id == c->spaces.list[0].image.id)
 			return report_fail(
-				&c->report, EXIT_USAGE_,
+				c->report, EXIT_USAGE_,
 				"namespace %u of the images is that of the root task, and "
 				"so that of --pid, and another --netns has its id",
 				c->spaces.list[0].image.id);
@@ -103,7 +104,7 @@ static int plan_all(struct restore *c)
 		struct space *space = &c->spaces.list[i];
 
 		in[i] = (struct plan_input){ .image = &space->image,
-					     .externals = &c->options.externals,
+					     .externals = &c->options->externals,
 					     .outside = &space->target.outside,
 					     .links = &space->links,
 					     .uids = space->target.uids,
@@ -111,12 +112,12 @@ static int plan_all(struct restore *c)
 					     .target = &space->target,
 					     .plan = &space->plan };
 	}
-	status = plan_make(in, c->spaces.n, &c->report);
+	status = plan_make(in, c->spaces.n, c->report);
 	for (size_t i = 0; !status && i < c->spaces.n; i++)
 		status = link_make_probe(&c->spaces.list[i].plan, &c->spaces.list[i].target,
-					 &c->report);
+					 c->report);
 	if (!status)
-		externals_warn_unused(&c->options.externals, &c->report);
+		externals_warn_unused(&c->options->externals, c->report);
 	return status;
 }
 
@@ -143,7 +144,7 @@ static int apply_all(struct restore *c)
 						.target = &space->target,
 						.broker = &space->broker };
 	}
-	return apply(list, c->spaces.n, &c->report);
+	return apply(list, c->spaces.n, c->report);
 }
 
 static void print_steps(struct restore *c)
@@ -163,12 +164,12 @@ static void print_steps(struct restore *c)
 		if (c->spaces.n > 1)
 			n = snprintf(text, sizeof(text), "namespace %u: ", plans[i]->ns_id);
 		plan_describe(plans[i], step, text + n, sizeof(text) - (size_t)n);
-		if (c->options.json)
+		if (c->options->json)
 			(void)json_array_append_new(list, json_string(text));
 		else
 			(void)printf("%zu. %s\n", ++number, text);
 	}
-	(void)json_object_set_new(c->report.root, "steps", list);
+	(void)json_object_set_new(c->report->root, "steps", list);
 }
 
 static json_t *link_to_json(const struct plan_link *link)
@@ -201,7 +202,7 @@ static void print_space(struct restore *c, const struct space *space, json_t *to
 	(void)json_object_set_new(to, "ns_id", json_integer(space->image.id));
 	(void)json_object_set_new(to, "netns_inode", json_integer((json_int_t)space->target.ino));
 	(void)json_object_set_new(to, "links", links);
-	if (!c->options.json)
+	if (!c->options->json)
 		(void)printf("restored namespace %u of the images into net:[%llu]: %zu links made, "
 			     "%zu set up, read back and right\n",
 			     space->image.id, (unsigned long long)space->target.ino, made, there);
@@ -212,7 +213,7 @@ static void print_result(struct restore *c)
 	json_t *list;
 
 	if (c->spaces.n == 1) {
-		print_space(c, &c->spaces.list[0], c->report.root);
+		print_space(c, &c->spaces.list[0], c->report->root);
 		return;
 	}
 	list = json_array();
@@ -222,7 +223,7 @@ static void print_result(struct restore *c)
 		print_space(c, &c->spaces.list[i], object);
 		(void)json_array_append_new(list, object);
 	}
-	(void)json_object_set_new(c->report.root, "namespaces", list);
+	(void)json_object_set_new(c->report->root, "namespaces", list);
 }
 
 static int run(struct restore *c)
@@ -235,16 +236,16 @@ static int run(struct restore *c)
 					.sysctls = c->spaces.list[0].target.sysctls,
 					.device = c->spaces.list[0].target.tun };
 	if (!status)
-		status = confine(&bounds, &c->report);
+		status = confine(&bounds, c->report);
 	if (!status)
 		status = load_and_plan(c);
 	if (status)
 		return status;
-	if (c->options.dry_run) {
+	if (c->options->dry_run) {
 		print_steps(c);
 		return 0;
 	}
-	status = spaces_bind(&c->spaces, &c->report);
+	status = spaces_bind(&c->spaces, c->report);
 	if (!status)
 		status = apply_all(c);
 	if (!status)
@@ -252,24 +253,36 @@ static int run(struct restore *c)
 	return status;
 }
 
-int cmd_restore(int argc, char *argv[])
+int restore_act(struct options *options, struct report *report)
 {
 	static struct restore c;
 	int status;
 
+	c.options = options;
+	c.report = report;
 	c.images = -1;
 	spaces_init(&c.spaces);
+	status = run(&c);
+	spaces_fini(&c.spaces);
+	fd_closep(&c.images);
+	return status;
+}
+
+int cmd_restore(int argc, char *argv[])
+{
+	static struct options options;
+	static struct report report;
+	int status;
+
 	status = options_parse(argc, argv,
 			       OPTION_IMAGES | OPTION_TARGET | OPTION_SPACES | OPTION_NS_ID |
 				       OPTION_EXTERNAL | OPTION_BROKER | OPTION_DRY_RUN |
 				       OPTION_JSON | OPTION_OUTSIDE,
-			       &c.options, &c.report);
+			       &options, &report);
 	if (!status)
-		(void)run(&c);
-	status = report_finish(&c.report);
-	spaces_fini(&c.spaces);
-	fd_closep(&c.images);
-	options_fini(&c.options);
-	report_fini(&c.report);
+		(void)restore_act(&options, &report);
+	status = report_finish(&report);
+	options_fini(&options);
+	report_fini(&report);
 	return status;
 }

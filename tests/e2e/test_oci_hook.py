@@ -1,12 +1,16 @@
 """oci-hook: what a container's annotations ask for, before its process starts."""
 import json
+import os
+import re
+import subprocess
 
 import pytest
 
 from attach_helpers import attach, macvlans  # noqa: F401
+from conftest import SOURCE
 from restore_helpers import assert_same, snapshot
 
-KEY = "netcr.macvlan"
+KEY, IMAGES, EXTERNAL = "netcr.macvlan", "netcr.images", "netcr.external"
 
 
 def test_one_link(attach, container, user1):
@@ -80,3 +84,82 @@ def test_refused(attach, container, user1, text, status, why):
 def test_bad_state(attach, user1, text, why):
     done = attach.run("oci-hook", user=user1, stdin=text)
     assert done.status == 64 and why in done.said, done
+
+
+def test_images(attach, container, user1, stage):
+    """What is restored is what the images say, not what an annotation does."""
+    box = container(user1)
+    done = attach.hook(box, {IMAGES: f"{stage}/data/macvlan-x1", EXTERNAL: "macvlan[*]:par0"})
+    with open(f"{stage}/data/macvlan-x1/netdev-10.img", "rb") as f:
+        image = f.read()
+    (name, link), = macvlans(box).items()
+    assert name.encode() in image and bytes.fromhex(link["address"].replace(":", "")) in image
+    assert "1 links made" in done.out
+
+
+def test_images_as_json(attach, container, user1, stage):
+    done = attach.hook(container(user1), {IMAGES: f"{stage}/data/macvlan-x10",
+                                          EXTERNAL: "macvlan[*]:par0"}, "--json")
+    assert done.json["command"] == "oci-hook"
+    assert [link["parent"] for link in done.json["links"] if link["kind"] == "macvlan"] == \
+        ["par0"] * 10
+
+
+@pytest.mark.parametrize("annotations, status, why", [
+    ({IMAGES: "{data}/macvlan-x1"}, 64, "--external 'macvlan["),
+    ({IMAGES: "{data}/macvlan-x1", EXTERNAL: "macvlan[*]:par1"}, 77, "the broker refuses"),
+    ({IMAGES: "{data}/macvlan-x1", EXTERNAL: "macvlan[*]:par0;macvlan"}, 64,
+     "this is from the container's annotation netcr.external"),
+    ({IMAGES: "{data}/macvlan-x1", EXTERNAL: ""}, 64,
+     "this is from the container's annotation netcr.external"),
+    ({IMAGES: "data/macvlan-x1"}, 64, "netcr.images is not an absolute path: data/macvlan-x1"),
+    ({IMAGES: ""}, 64, "netcr.images is not an absolute path"),
+    ({IMAGES: "{data}/none"}, 65, "{data}/none"),
+    ({IMAGES: "{data}/macvlan-x1", KEY: "eth0:par0"}, 64,
+     "the annotations netcr.macvlan and netcr.images: one of them"),
+    ({EXTERNAL: "macvlan[*]:par0"}, 64, "netcr.external without netcr.images"),
+    ({"netcr.macvlans": "eth0:par0"}, 64, "the annotation netcr.macvlans, which is not one of"),
+    ({KEY: "eth0:par0", "netcr.": "x"}, 64, "the annotation netcr., which is not one of"),
+    ({KEY: ["eth0:par0"]}, 64, "netcr.macvlan is not a string"),
+])
+def test_annotations_refused(attach, container, user1, stage, annotations, status, why):
+    """A container without the network that it was to have must not start."""
+    def there(text):
+        return text.replace("{data}", f"{stage}/data") if isinstance(text, str) else text
+    box = container(user1)
+    before = snapshot(box)
+    done = attach.hook(box, {k: there(v) for k, v in annotations.items()}, status=status)
+    assert there(why) in done.said, done
+    assert_same(box, before)
+
+
+@pytest.mark.parametrize("annotations", [{KEY: "eth0:par0"}, {IMAGES: "{data}/macvlan-x1"}])
+def test_no_broker(container, user1, worker, own_host, stage, annotations):
+    box = container(user1)
+    state = {"pid": box.pid, "status": "created", "annotations": {
+        k: v.replace("{data}", f"{stage}/data") for k, v in annotations.items()}}
+    done = subprocess.run(own_host.argv(*user1.argv(worker, "oci-hook")), timeout=60, check=False,
+                          input=json.dumps(state), capture_output=True, text=True,
+                          env={"NETCR_BROKER": "/nonexistent/broker.sock"})
+    assert done.returncode == 69 and "/nonexistent/broker.sock" in done.stderr
+
+
+@pytest.mark.parametrize("prefix, where", [
+    ("/usr", "/usr/share"), ("/usr/local", "/usr/share"), ("/opt/netcr", "/opt/netcr/share")])
+def test_definition_is_installed(tmp_path, prefix, where):
+    """Where Podman and CRI-O look; what is in it names the program that is installed."""
+    subprocess.run(["meson", "setup", "-Dtests=disabled", "-Dsystemd=disabled",
+                    f"--prefix={prefix}", tmp_path / "build", SOURCE], check=True,
+                   capture_output=True)
+    subprocess.run(["meson", "install", "-C", tmp_path / "build", "--no-rebuild", "--tags",
+                    "oci-hooks", "--destdir", tmp_path / "dest"], check=True, capture_output=True)
+    found = [os.path.join(d, n) for d, _, names in os.walk(tmp_path / "dest") for n in names]
+    assert found == [f"{tmp_path}/dest{where}/containers/oci/hooks.d/netcr.json"]
+    with open(found[0]) as f:
+        hook = json.load(f)
+    assert hook["version"] == "1.0.0" and hook["stages"] == ["createRuntime", "poststop"]
+    assert hook["hook"]["path"] == f"{prefix}/bin/netcr-worker"
+    assert hook["hook"]["args"] == ["netcr-worker", "oci-hook"]
+    (name,) = hook["when"]["annotations"]
+    assert all(re.search(name, key) for key in (KEY, IMAGES, EXTERNAL, "netcr.macvlans"))
+    assert not re.search(name, "org.netcr.macvlan")
