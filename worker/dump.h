@@ -13,6 +13,7 @@
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
 #include "worker/ruleset.h"
+#include "worker/target_args.h"
 
 struct externals;
 struct id_map;
@@ -23,23 +24,23 @@ struct sysctl_net;
 struct sysctl_table;
 struct tools;
 
-/* What the kernel calls a namespace, and what the images do. */
-struct dump_nsid {
-	int32_t nsid;
+/* A namespace that is saved, as the images call it. */
+struct dump_saved {
+	int netns; /* borrowed */
 	uint32_t ns_id;
 };
 
 enum {
-	DUMP_NSIDS_MAX = 1, /* the namespace's own id */
 	DUMP_LOST_MAX = 512
 };
 
 struct dump {
 	/* set by the command */
 	struct nl_sock *nl;               /* borrowed; in the target, with NETLINK_GET_STRICT_CHK */
-	int netns;                        /* borrowed; as in struct target */
 	const struct sysctl_net *sysctls; /* borrowed; likewise */
 	uint32_t ns_id;                   /* of the images */
+	const struct dump_saved *saved;   /* borrowed; all that are saved together, with this one */
+	size_t n_saved;
 	const struct id_map *uids, *gids; /* borrowed; as in struct target */
 	struct tools *tools;              /* borrowed; started */
 	struct externals *externals;
@@ -48,8 +49,7 @@ struct dump {
 	/* by dump_rules_open() */
 	int nft; /* owned; to netfilter, if there is no nft; -1: there is none */
 	/* by dump_nsids() */
-	struct dump_nsid nsids[DUMP_NSIDS_MAX];
-	size_t n_nsids;
+	int32_t nsids[TARGETS_MAX]; /* what the target calls each of saved; -1: it does not */
 	/* by dump_links() */
 	Img__NetDevice **links; /* owned, n_links of them, in the order of the kernel */
 	size_t n_links;
@@ -89,11 +89,12 @@ void dump_lost_queue(struct dump_link *link, uint32_t otherwise);
 /* Take an RTM_NEWLINK apart. Returns 0, or -EIO where it has no name. */
 int dump_link_parse(const struct nlmsghdr *nlh, struct dump_link *ret);
 
-/* The ids that the target gives to namespaces that the images know. Each of the functions below
- * returns 0 or an exit status, noted in the report. */
+/* The ids that the target gives to namespaces that are saved. The kernel gives one when it tells of a
+ * link that leads there, if there was none. Each of the functions below returns 0 or an exit status,
+ * noted in the report. */
 int dump_nsids(struct dump *d);
 
-/* All links, with their sysctls. dump_fini() is due in any case. */
+/* All links, with their sysctls, and dump_nsids(). dump_fini() is due in any case. */
 int dump_links(struct dump *d);
 bool dump_is_skipped(const struct dump *d, uint32_t ifindex);
 void dump_fini(struct dump *d);

@@ -147,9 +147,9 @@ static uint32_t ns_id_of(const struct dump *d, const struct nlattr *nsid)
 
 	if (!nsid)
 		return d->ns_id;
-	for (size_t i = 0; i < d->n_nsids; i++) {
-		if (d->nsids[i].nsid == value)
-			return d->nsids[i].ns_id;
+	for (size_t i = 0; value >= 0 && i < d->n_saved; i++) {
+		if (d->nsids[i] == value)
+			return d->saved[i].ns_id;
 	}
 	return 0;
 }
@@ -293,6 +293,8 @@ int dump_links(struct dump *d)
 	int status, first = 0;
 
 	status = get_links(d, &msgs);
+	if (!status)
+		status = dump_nsids(d);
 	if (!status) {
 		/* All that are in the way are named, not only the first. */
 		dump_msgs_each(nlh, &msgs)

@@ -15,33 +15,33 @@
 
 int dump_nsids(struct dump *d)
 {
-	int32_t nsid;
-	int r;
+	for (size_t i = 0; i < d->n_saved; i++) {
+		const struct dump_saved *saved = &d->saved[i];
+		int r = links_get_nsid(d->nl, saved->netns, &d->nsids[i]);
 
-	r = links_get_nsid(d->nl, d->netns, &nsid);
-	if (r < 0)
-		return report_fail(d->report, EXIT_OS_,
-				   "cannot ask for the id that the target gives to itself: %s",
-				   strerror(-r));
-	d->n_nsids = 0;
-	if (nsid >= 0)
-		d->nsids[d->n_nsids++] = (struct dump_nsid){ .nsid = nsid, .ns_id = d->ns_id };
+		if (r < 0)
+			return report_fail(d->report, EXIT_OS_,
+					   "cannot ask for the id that the target gives to "
+					   "namespace %u: %s",
+					   saved->ns_id, strerror(-r));
+	}
 	return 0;
 }
 
 static int add_nsids(const struct dump *d, Img__Netns *ret)
 {
-	if (d->n_nsids == 0)
-		return 0;
-	ret->nsids = calloc(d->n_nsids, sizeof(*ret->nsids));
-	for (size_t i = 0; ret->nsids && i < d->n_nsids; i++) {
-		Img__NetnsId *id = malloc(sizeof(*id));
+	ret->nsids = calloc(d->n_saved, sizeof(*ret->nsids));
+	for (size_t i = 0; ret->nsids && i < d->n_saved; i++) {
+		Img__NetnsId *id;
 
+		if (d->nsids[i] < 0)
+			continue;
+		id = malloc(sizeof(*id));
 		if (!id)
 			return -ENOMEM;
 		img__netns_id__init(id);
-		id->target_ns_id = d->nsids[i].ns_id;
-		id->netnsid_value = d->nsids[i].nsid;
+		id->target_ns_id = d->saved[i].ns_id;
+		id->netnsid_value = d->nsids[i];
 		ret->nsids[ret->n_nsids++] = id;
 	}
 	return ret->nsids ? 0 : -ENOMEM;
