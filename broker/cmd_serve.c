@@ -7,12 +7,12 @@
 #include <getopt.h>
 #include <sys/auxv.h>
 
-#include "broker/allow.h"
 #include "broker/caller.h"
 #include "broker/commands.h"
 #include "broker/listen.h"
 #include "broker/lockdown.h"
 #include "broker/notify.h"
+#include "broker/options.h"
 #include "broker/policy_file.h"
 #include "broker/serve.h"
 #include "broker/session.h"
@@ -20,102 +20,16 @@
 #include "common/cleanup.h"
 #include "common/exit.h"
 #include "common/log.h"
-#include "common/number.h"
 
 #define DEFAULT_SOCKET NETCR_RUN_DIR "/broker.sock"
 
 enum {
 	HELLO_S = 5,
 	IDLE_S = 60,
-	IDLE_MAX_S = 24 * 60 * 60,
 	PER_USER = 16,
 };
 
-struct serve_options {
-	const char *sockets[LISTEN_MAX];
-	size_t n_sockets;
-	uint32_t max_per_user, idle_s;
-	struct allow allow;
-	const char *policy; /* NULL: not given */
-};
-
-static int take_number(const char *option, uint32_t max, uint32_t *ret)
-{
-	uint32_t value;
-
-	if (!number_parse_u32(optarg, &value) || value < 1 || value > max) {
-		log_err("%s %s: not a number from 1 to %u", option, optarg, max);
-		return EXIT_USAGE_;
-	}
-	*ret = value;
-	return 0;
-}
-
-static int take_socket(struct serve_options *o)
-{
-	if (o->n_sockets == LISTEN_MAX) {
-		log_err("--socket %s: more than %d sockets", optarg, LISTEN_MAX);
-		return EXIT_USAGE_;
-	}
-	o->sockets[o->n_sockets++] = optarg;
-	return 0;
-}
-
-static int take_option(int c, char *argv[], struct serve_options *o)
-{
-	switch (c) {
-	case 's':
-		return take_socket(o);
-	case 'p':
-		return allow_parent(&o->allow, optarg);
-	case 'm':
-		return allow_mode(&o->allow, optarg);
-	case 'r':
-		o->policy = optarg;
-		return 0;
-	case 'n':
-		return take_number("--max-sessions-per-user", SERVE_SESSIONS_MAX, &o->max_per_user);
-	case 'i':
-		return take_number("--idle-timeout", IDLE_MAX_S, &o->idle_s);
-	case 'a':
-		return command_choose_audit(optarg);
-	case 'f':
-		return command_choose_audit_format(optarg);
-	case ':':
-		return command_usage_error("an argument is missing after", argv[optind - 1]);
-	default:
-		return command_usage_error("unknown option", argv[optind - 1]);
-	}
-}
-
-static int parse(int argc, char *argv[], struct serve_options *ret)
-{
-	static const struct option options[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "allow-parent", required_argument, NULL, 'p' },
-		{ "allow-mode", required_argument, NULL, 'm' },
-		{ "policy", required_argument, NULL, 'r' },
-		{ "max-sessions-per-user", required_argument, NULL, 'n' },
-		{ "idle-timeout", required_argument, NULL, 'i' },
-		{ "audit", required_argument, NULL, 'a' },
-		{ "audit-format", required_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-		int status = take_option(c, argv, ret);
-
-		if (status)
-			return status;
-	}
-	if (optind < argc)
-		return command_usage_error("serve runs no command:", argv[optind]);
-	return 0;
-}
-
-static int open_sockets(struct serve_options *o, struct listen *l)
+static int open_sockets(struct options *o, struct listen *l)
 {
 	int status = 0;
 
@@ -131,7 +45,7 @@ static int open_sockets(struct serve_options *o, struct listen *l)
 }
 
 /* What the sessions begin with: options, which are root's quick form, or a file. */
-static int load_policy(struct serve_options *o, struct policy *ret)
+static int load_policy(struct options *o, struct policy *ret)
 {
 	if (o->policy && o->allow.rule.n_parents)
 		return command_usage_error("--policy is not for a broker with --allow-parent",
@@ -169,7 +83,7 @@ static int serve_one(struct session *first, int sock)
 	start_session_for(first, sock, uid, pid);
 }
 
-static int serve_many(struct session *first, struct listen *l, const struct serve_options *o)
+static int serve_many(struct session *first, struct listen *l, const struct options *o)
 {
 	struct serve s = {
 		.first = first,
@@ -204,7 +118,7 @@ static const char *why_not(void)
 
 int cmd_serve(int argc, char *argv[])
 {
-	static struct serve_options options = { .max_per_user = PER_USER, .idle_s = IDLE_S };
+	static struct options options = { .max_per_user = PER_USER, .idle_s = IDLE_S };
 	static struct session first;
 	struct listen sockets;
 	const char *missing;
@@ -218,7 +132,9 @@ int cmd_serve(int argc, char *argv[])
 		log_err("cannot start: %s", missing);
 		return EXIT_REFUSED;
 	}
-	status = parse(argc, argv, &options);
+	status = options_parse(argc, argv, OPTIONS_SERVE, &options);
+	if (!status && optind < argc)
+		status = command_usage_error("serve runs no command:", argv[optind]);
 	if (status)
 		return status;
 	session_init(&first);

@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include "broker/audit.h"
-#include "broker/audit_out.h"
 #include "broker/policy.h"
 #include "broker/policy_file.h"
 #include "common/exit.h"
@@ -17,22 +16,6 @@
 int command_usage_error(const char *what, const char *about)
 {
 	log_err("%s%s%s; see netcr-broker --help", what, about ? " " : "", about ? about : "");
-	return EXIT_USAGE_;
-}
-
-int command_choose_audit(const char *sink)
-{
-	if (audit_out_choose(sink) == 0)
-		return 0;
-	log_err("--audit %s: there are stderr and journal", sink);
-	return EXIT_USAGE_;
-}
-
-int command_choose_audit_format(const char *format)
-{
-	if (audit_out_choose_format(format) == 0)
-		return 0;
-	log_err("--audit-format %s: there are text and json", format);
 	return EXIT_USAGE_;
 }
 

@@ -10,10 +10,6 @@ int cmd_spawn(int argc, char *argv[]);
 /* Print what is wrong with the command line. @about may be NULL. Returns EXIT_USAGE_. */
 int command_usage_error(const char *what, const char *about);
 
-/* --audit and --audit-format. Return 0, or EXIT_USAGE_ with what is wrong printed. */
-int command_choose_audit(const char *sink);
-int command_choose_audit_format(const char *format);
-
 /* Load the policy of @file, or with NULL that of the default path, which may be missing: then
  * nothing is allowed, and a warning says so. Returns 0, or EXIT_CONFIG_ with what is wrong printed;
  * *ret is policy_file_free()'s then or untouched. */
