@@ -30,6 +30,11 @@ static bool is_nobody(uid_t uid)
 	return uid == OVERFLOW_UID || uid == UINT32_MAX;
 }
 
+int caller_nss_error(void)
+{
+	return errno == 0 || errno == ESRCH ? -ENOENT : -errno;
+}
+
 int caller_init(struct caller *ret, uid_t uid, pid_t pid)
 {
 	const struct passwd *account;
@@ -39,7 +44,7 @@ int caller_init(struct caller *ret, uid_t uid, pid_t pid)
 	errno = 0;
 	account = getpwuid(uid);
 	if (!account)
-		return errno == 0 || errno == ENOENT || errno == ESRCH ? 0 : -errno;
+		return caller_nss_error() == -ENOENT ? 0 : caller_nss_error();
 	if (getgrouplist(account->pw_name, account->pw_gid, ret->gids, &n) < 0)
 		return -E2BIG;
 	ret->n_gids = (size_t)n;
@@ -104,9 +109,13 @@ const char *caller_check_privilege(void)
 
 static int switch_user(const struct invoker *invoker)
 {
-	const struct passwd *account = getpwuid(invoker->uid);
+	const struct passwd *account;
 	int r;
 
+	errno = 0;
+	account = getpwuid(invoker->uid);
+	if (!account && caller_nss_error() != -ENOENT)
+		return caller_nss_error();
 	/* A uid without an account has no groups but its own. */
 	r = account ? initgroups(account->pw_name, invoker->gid) : setgroups(0, NULL);
 	if (r < 0 || setresgid(invoker->gid, invoker->gid, invoker->gid) < 0 ||

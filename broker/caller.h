@@ -17,6 +17,10 @@ struct caller {
 	gid_t gids[CALLER_GIDS_MAX]; /* of the account, and not of the process */
 };
 
+/* Why NSS has found nobody, where errno was 0 before it was asked: -ENOENT, there is no such account
+ * or group; or another -errno, it could not find out. */
+int caller_nss_error(void);
+
 struct invoker {
 	uid_t uid;
 	gid_t gid;

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/caller.h"
 #include "broker/policy_load.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "common/link_msg.h"
+#include "common/log.h"
 
 enum {
 	LIST_MAX = 128,
@@ -23,21 +25,22 @@ enum {
 	NOBODY = 65534
 };
 
-static bool find_id(const char *name, bool is_group, uint32_t *ret)
+int policy_find_id(const char *name, bool is_group, uint32_t *ret)
 {
-	const struct passwd *user;
-	const struct group *group;
+	const struct passwd *user = NULL;
+	const struct group *group = NULL;
 
 	if (*name >= '0' && *name <= '9')
-		return policy_parse_number(name, UINT32_MAX, ret);
-	if (is_group) {
+		return policy_parse_number(name, UINT32_MAX, ret) ? 0 : -ENOENT;
+	errno = 0;
+	if (is_group)
 		group = getgrnam(name);
-		*ret = group ? group->gr_gid : 0;
-		return group != NULL;
-	}
-	user = getpwnam(name);
-	*ret = user ? user->pw_uid : 0;
-	return user != NULL;
+	else
+		user = getpwnam(name);
+	if (!user && !group)
+		return caller_nss_error();
+	*ret = user ? user->pw_uid : group->gr_gid;
+	return 0;
 }
 
 static bool set_user(struct policy_loader *l, char *list)
@@ -48,13 +51,18 @@ static bool set_user(struct policy_loader *l, char *list)
 
 	for (char *name = policy_next_element(&list); name; name = policy_next_element(&list)) {
 		const bool is_group = *name == '@';
+		int r;
 
 		if (n == LIST_MAX)
 			return policy_fail(l, l->line, "more than %d users", LIST_MAX);
 		ids[n].is_group = is_group;
-		if (!find_id(name + is_group, is_group, &ids[n].id))
+		r = policy_find_id(name + is_group, is_group, &ids[n].id);
+		if (r == -ENOENT)
 			return policy_fail(l, l->line, "there is no %s '%s'",
 					   is_group ? "group" : "user", name + is_group);
+		if (r < 0)
+			return policy_fail(l, l->line, "cannot look up '%s': %s", name,
+					   log_errname(-r));
 		if (ids[n].id == NOBODY || ids[n].id == UINT32_MAX)
 			return policy_fail(l, l->line, "'%s' stands for nobody", name);
 		n++;

@@ -57,6 +57,10 @@ bool policy_section_open(struct policy_loader *l, const char *title);
 bool policy_section_close(struct policy_loader *l);
 bool policy_key(struct policy_loader *l, const char *key, const char *value);
 
+/* Of a number or a name. Returns 0, -ENOENT if there is nobody of that name, or another -errno of
+ * NSS. */
+int policy_find_id(const char *name, bool is_group, uint32_t *ret);
+
 /* The next of a list's elements between commas, without blanks around it; NULL at its end. */
 char *policy_next_element(char **rest);
 bool policy_parse_number(const char *text, uint32_t max, uint32_t *ret);

@@ -37,9 +37,16 @@ enum {
 /* NSS may open what it likes here: the session closes all it was not given. */
 int start_find_run_id(struct session *s)
 {
-	const struct passwd *account = getpwnam(NETCR_USER);
+	const struct passwd *account;
 	bool taken;
 
+	errno = 0;
+	account = getpwnam(NETCR_USER);
+	if (!account && caller_nss_error() != -ENOENT) {
+		log_err("cannot look up the account '%s': %s", NETCR_USER,
+			log_errname(-caller_nss_error()));
+		return EXIT_OS_;
+	}
 	if (account) {
 		s->run_uid = account->pw_uid;
 		s->run_gid = account->pw_gid;

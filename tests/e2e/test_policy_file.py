@@ -94,3 +94,13 @@ def test_a_limit_that_would_not_hold_is_refused(run_broker, user1, conf, option)
     for policy in (["--policy", path], []):
         done = run_broker("spawn", *policy, option, "3", "--", "true", env=user1.sudo_env())
         assert done.returncode == 64 and "go with --allow-parent" in done.stderr
+
+
+@pytest.mark.parametrize("who", ["{user}", "@{user}"])
+def test_Q2_who_cannot_be_looked_up_is_not_missing(run_broker, user1, conf, who):
+    """With the file open there is no descriptor left for NSS."""
+    path = conf("[rule a]\nuser = " + who.format(user=user1.name) + "\nparent = par0\n")
+    done = run_broker("spawn", "--policy", path, "--", "true", env=user1.sudo_env(),
+                      prefix=("prlimit", "--nofile=4:4", "--"))
+    assert done.returncode == 78
+    assert f"{path}:2: cannot look up '" in done.stderr and "': EMFILE" in done.stderr
