@@ -12,7 +12,9 @@
 #include "common/nl.h"
 #include "criu/netdev.pb-c.h"
 #include "criu/netns.pb-c.h"
+#include "worker/dump_attr.h"
 #include "worker/ruleset.h"
+#include "worker/state_sysctl.h"
 #include "worker/target_args.h"
 
 struct externals;
@@ -21,7 +23,6 @@ struct image_out;
 struct report;
 struct skip_kinds;
 struct sysctl_net;
-struct sysctl_table;
 struct tools;
 
 /* A namespace that is saved, as the images call it. */
@@ -50,6 +51,8 @@ struct dump {
 	int nft; /* owned; to netfilter, if there is no nft; -1: there is none */
 	/* by dump_nsids() */
 	int32_t nsids[TARGETS_MAX]; /* what the target calls each of saved; -1: it does not */
+	/* by dump_conf_open() */
+	struct sysctl_set there4, there6; /* owned; what each link has a file for */
 	/* by dump_links() */
 	Img__NetDevice **links; /* owned, n_links of them, in the order of the kernel */
 	size_t n_links;
@@ -70,11 +73,6 @@ struct dump_link {
 	uint32_t link_ns_id;
 	char lost[DUMP_LOST_MAX]; /* what the images cannot hold, by dump_lost() */
 };
-
-/* The value of a u32, u16 or u8 attribute of just that size, or @otherwise. @attr may be NULL. */
-uint32_t dump_attr_u32(const struct nlattr *attr, uint32_t otherwise);
-uint32_t dump_attr_u16(const struct nlattr *attr, uint32_t otherwise);
-uint32_t dump_attr_u8(const struct nlattr *attr, uint32_t otherwise);
 
 /* Attribute @type of @link's IFLA_INFO_DATA, or NULL. */
 const struct nlattr *dump_info(const struct dump_link *link, uint16_t type);
@@ -102,9 +100,10 @@ void dump_fini(struct dump *d);
 /* The namespace's own state; to be freed by img__netns__free_unpacked() in any case. */
 int dump_netns(struct dump *d, Img__Netns *ret);
 
-/* Sysctls of @table below @dir of /proc/sys/net as images have them: every name is an entry. */
+/* Sysctls of @table below @dir of /proc/sys/net as images have them: every name is an entry. For
+ * @known see sysctl_set_read(). */
 int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const char *dir,
-		 Img__Sysctl ***ret, size_t *ret_n);
+		 const struct sysctl_value *known, Img__Sysctl ***ret, size_t *ret_n);
 
 /* The rules of @part as its tool prints them. That the tool is missing is an error, unless the kernel
  * says that there are no tables. dump_rules_open() is due before the worker confines itself. */

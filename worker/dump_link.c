@@ -10,38 +10,9 @@
 
 #include "worker/dump.h"
 
-uint32_t dump_attr_u32(const struct nlattr *attr, uint32_t otherwise)
-{
-	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(uint32_t))
-		return otherwise;
-	return mnl_attr_get_u32(attr);
-}
-
-uint32_t dump_attr_u16(const struct nlattr *attr, uint32_t otherwise)
-{
-	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(uint16_t))
-		return otherwise;
-	return mnl_attr_get_u16(attr);
-}
-
-uint32_t dump_attr_u8(const struct nlattr *attr, uint32_t otherwise)
-{
-	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(uint8_t))
-		return otherwise;
-	return mnl_attr_get_u8(attr);
-}
-
 const struct nlattr *dump_info(const struct dump_link *link, uint16_t type)
 {
-	const struct nlattr *attr;
-
-	if (!link->info_data)
-		return NULL;
-	nl_attr_each_nested (attr, link->info_data) {
-		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	}
-	return NULL;
+	return dump_nested(link->info_data, type);
 }
 
 void dump_lost(struct dump_link *link, const char *format, ...)

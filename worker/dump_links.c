@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "worker/dump.h"
+#include "worker/dump_conf.h"
 #include "worker/dump_losses.h"
 #include "worker/dump_msgs.h"
 #include "worker/externals.h"
@@ -182,17 +183,22 @@ static int fill(const struct dump_link *link, Img__NetDevice *dev)
 	return 0;
 }
 
-static int fill_sysctls(const struct dump *d, Img__NetDevice *dev)
+static int fill_sysctls(const struct dump_link *link, Img__NetDevice *dev)
 {
+	const struct nlattr *families = link->attrs[IFLA_AF_SPEC];
+	struct sysctl_value known[DUMP_CONF_MAX];
+	const struct dump *d = link->d;
 	char dir[64];
 	int status;
 
 	(void)snprintf(dir, sizeof(dir), "ipv4/conf/%s", dev->name);
-	status = dump_sysctls(d, &sysctl_conf4, dir, &dev->conf4, &dev->n_conf4);
+	dump_conf_get(d, &sysctl_conf4, families, known);
+	status = dump_sysctls(d, &sysctl_conf4, dir, known, &dev->conf4, &dev->n_conf4);
 	if (status)
 		return status;
 	(void)snprintf(dir, sizeof(dir), "ipv6/conf/%s", dev->name);
-	return dump_sysctls(d, &sysctl_conf6, dir, &dev->conf6, &dev->n_conf6);
+	dump_conf_get(d, &sysctl_conf6, families, known);
+	return dump_sysctls(d, &sysctl_conf6, dir, known, &dev->conf6, &dev->n_conf6);
 }
 
 /* --- one, and all --- */
@@ -214,7 +220,7 @@ static int save(struct dump *d, struct dump_link *link, const struct link_kind *
 	dev->type = kind->type;
 	if (fill(link, dev) < 0)
 		return report_fail(d->report, EXIT_OS_, "no memory for link %s", link->name);
-	status = fill_sysctls(d, dev);
+	status = fill_sysctls(link, dev);
 	find_lost(link);
 	dump_losses_of_link(link, dev);
 	if (!status && kind->dump)
@@ -292,7 +298,9 @@ int dump_links(struct dump *d)
 	const struct nlmsghdr *nlh;
 	int status, first = 0;
 
-	status = get_links(d, &msgs);
+	status = dump_conf_open(d);
+	if (!status)
+		status = get_links(d, &msgs);
 	if (!status)
 		status = dump_nsids(d);
 	if (!status) {
@@ -317,6 +325,8 @@ void dump_fini(struct dump *d)
 		img__net_device__free_unpacked(d->links[i], NULL);
 	free(d->links);
 	free(d->skipped);
+	sysctl_set_fini(&d->there4);
+	sysctl_set_fini(&d->there6);
 	fd_closep(&d->nft);
 	d->links = NULL;
 	d->skipped = NULL;

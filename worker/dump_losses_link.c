@@ -15,19 +15,6 @@
 #include "worker/dump_losses.h"
 #include "worker/state_sysctl.h"
 
-static const struct nlattr *nested(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *attr, *found = NULL;
-
-	if (!nest)
-		return NULL;
-	nl_attr_each_nested (attr, nest) {
-		if (mnl_attr_get_type(attr) == type)
-			found = attr;
-	}
-	return found;
-}
-
 /* --- the port of a bridge --- */
 
 /* clang-format off */
@@ -67,18 +54,18 @@ static bool is_usual_cost(uint32_t cost)
 static void find_port(struct dump_link *link)
 {
 	const struct nlattr *info = link->attrs[IFLA_LINKINFO];
-	const struct nlattr *kind = nested(info, IFLA_INFO_SLAVE_KIND);
-	const struct nlattr *port = nested(info, IFLA_INFO_SLAVE_DATA);
+	const struct nlattr *kind = dump_nested(info, IFLA_INFO_SLAVE_KIND);
+	const struct nlattr *port = dump_nested(info, IFLA_INFO_SLAVE_DATA);
 	uint32_t cost;
 
 	if (!kind || !port || mnl_attr_validate(kind, MNL_TYPE_NUL_STRING) < 0 ||
 	    strcmp(mnl_attr_get_str(kind), "bridge") != 0)
 		return;
-	cost = dump_attr_u32(nested(port, IFLA_BRPORT_COST), 0);
+	cost = dump_attr_u32(dump_nested(port, IFLA_BRPORT_COST), 0);
 	if (!is_usual_cost(cost))
 		dump_lost(link, "its port's cost of %u", cost);
 	for (size_t i = 0; i < ARRAY_SIZE(port_options); i++) {
-		const struct nlattr *attr = nested(port, port_options[i].type);
+		const struct nlattr *attr = dump_nested(port, port_options[i].type);
 		const uint32_t otherwise = port_options[i].otherwise;
 		uint32_t value;
 
@@ -185,10 +172,11 @@ static void find_mode(struct dump_link *link, const struct nlattr *attr, const I
 void dump_losses_of_link(struct dump_link *link, const Img__NetDevice *dev)
 {
 	const struct nlattr *families = link->attrs[IFLA_AF_SPEC];
-	const struct nlattr *of4 = nested(families, AF_INET), *of6 = nested(families, AF_INET6);
+	const struct nlattr *of4 = dump_nested(families, AF_INET),
+			    *of6 = dump_nested(families, AF_INET6);
 
 	find_port(link);
-	find_mode(link, nested(of6, IFLA_INET6_ADDR_GEN_MODE), dev);
-	find_conf(link, nested(of4, IFLA_INET_CONF), conf4, ARRAY_SIZE(conf4), "ipv4");
-	find_conf(link, nested(of6, IFLA_INET6_CONF), conf6, ARRAY_SIZE(conf6), "ipv6");
+	find_mode(link, dump_nested(of6, IFLA_INET6_ADDR_GEN_MODE), dev);
+	find_conf(link, dump_nested(of4, IFLA_INET_CONF), conf4, ARRAY_SIZE(conf4), "ipv4");
+	find_conf(link, dump_nested(of6, IFLA_INET6_CONF), conf6, ARRAY_SIZE(conf6), "ipv6");
 }

@@ -65,7 +65,8 @@ int dump_netns(struct dump *d, Img__Netns *ret)
 	int status = 0;
 
 	for (size_t i = 0; !status && i < ARRAY_SIZE(lists); i++)
-		status = dump_sysctls(d, lists[i].table, lists[i].dir, lists[i].list, lists[i].n);
+		status = dump_sysctls(d, lists[i].table, lists[i].dir, /* known= */ NULL,
+				      lists[i].list, lists[i].n);
 	if (!status && add_nsids(d, ret) < 0)
 		status = report_fail(d->report, EXIT_OS_, "no memory for the namespace ids");
 	return status;

@@ -63,12 +63,12 @@ static Img__Sysctl **make_entries(size_t n)
 }
 
 int dump_sysctls(const struct dump *d, const struct sysctl_table *table, const char *dir,
-		 Img__Sysctl ***ret, size_t *ret_n)
+		 const struct sysctl_value *known, Img__Sysctl ***ret, size_t *ret_n)
 {
 	struct sysctl_set set;
 	int r;
 
-	r = sysctl_set_read(d->sysctls, table, dir, &set);
+	r = sysctl_set_read(d->sysctls, table, dir, known, &set);
 	if (r < 0)
 		return report_fail(d->report, EXIT_UNDONE, "cannot read the sysctls of %s: %s", dir,
 				   strerror(-r));

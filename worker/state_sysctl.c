@@ -262,11 +262,15 @@ static int write_value(const struct sysctl_net *net, const struct sysctl_set *se
 }
 
 int sysctl_set_read(const struct sysctl_net *net, const struct sysctl_table *table, const char *dir,
-		    struct sysctl_set *ret)
+		    const struct sysctl_value *known, struct sysctl_set *ret)
 {
 	int r = set_init(ret, table, dir);
 
 	for (size_t i = 0; r == 0 && i < table->n; i++) {
+		if (known && known[i].type == SYSCTL_NUMBER) {
+			ret->values[i] = known[i];
+			continue;
+		}
 		r = read_value(net, ret, i, &ret->values[i]);
 		if (r == -ENOENT)
 			r = 0;

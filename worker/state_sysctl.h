@@ -65,10 +65,10 @@ int sysctl_set_decode(struct sysctl_set *ret, const struct sysctl_table *table, 
 		      Img__Sysctl *const *entries, size_t n, const int32_t *old, size_t n_old,
 		      const struct sysctl_source *source, struct report *report);
 
-/* Read all of @table in @dir below @net. What is not there, or not set
- * (stable_secret), is absent. Returns 0 or -errno. */
+/* Read all of @table in @dir below @net, but for numbers that are @known: table->n values, or NULL.
+ * What is not there, or not set (stable_secret), is absent. Returns 0 or -errno. */
 int sysctl_set_read(const struct sysctl_net *net, const struct sysctl_table *table, const char *dir,
-		    struct sysctl_set *ret);
+		    const struct sysctl_value *known, struct sysctl_set *ret);
 
 /* Whether the entry @i of @set has to be written: it has a value, and it is not what a new link
  * inherits from @defaults (NULL: nothing is inherited) or derives from itself. */

@@ -31,7 +31,8 @@ static const struct {
 static int remember_set(struct undo *undo, struct target *target, const struct sysctl_table *table,
 			const char *dir)
 {
-	int r = sysctl_set_read(&target->net, table, dir, &undo->sets[undo->n_sets]);
+	int r = sysctl_set_read(&target->net, table, dir, /* known= */ NULL,
+				&undo->sets[undo->n_sets]);
 
 	if (r == 0)
 		undo->n_sets++;
@@ -170,7 +171,7 @@ static bool check_set(const struct sysctl_set *set, struct target *target, struc
 	bool clean = true;
 	int r;
 
-	r = sysctl_set_read(&target->net, set->table, set->dir, &now);
+	r = sysctl_set_read(&target->net, set->table, set->dir, /* known= */ NULL, &now);
 	if (r < 0) {
 		report_add(report, "net/%s could not be read back: %s", set->dir, strerror(-r));
 		return false;

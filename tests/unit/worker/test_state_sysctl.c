@@ -439,7 +439,9 @@ static void reading(void **state)
 	place_open(&place);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		place_write_text(&place, "x/accept_local", cases[i].text);
-		assert_int_equal(sysctl_set_read(place_net(&place), &sysctl_conf4, "x", &set), 0);
+		assert_int_equal(sysctl_set_read(place_net(&place), &sysctl_conf4, "x",
+						 /* known= */ NULL, &set),
+				 0);
 		assert_int_equal(set.values[0].type, cases[i].type);
 		if (cases[i].type == SYSCTL_NUMBER)
 			assert_int_equal(set.values[0].number, cases[i].number);
@@ -448,7 +450,7 @@ static void reading(void **state)
 	}
 	assert_int_equal(sysctl_set_read(place_net(&place), &sysctl_conf4,
 					 "a-directory-whose-name-is-longer-than-there-is-room-for",
-					 &set),
+					 /* known= */ NULL, &set),
 			 -ENAMETOOLONG);
 	place_close(&place);
 }
