@@ -11,6 +11,9 @@
 #include "worker/apply.h"
 #include "worker/commands.h"
 #include "worker/confine.h"
+#include "worker/criu_file.h"
+#include "worker/criu_lock.h"
+#include "worker/criu_verify.h"
 #include "worker/image.h"
 #include "worker/image_check.h"
 #include "worker/link_make.h"
@@ -39,7 +42,7 @@ static int open_outside(struct restore *c)
 		struct target *target = &c->spaces.list[i].target;
 
 		status = outside_parse(&target->outside, &c->options->externals, c->report);
-		if (!status)
+		if (!status && !c->options->verifies)
 			status = outside_start(&target->outside, c->options->outside_netns,
 					       target->netns, c->report);
 	}
@@ -71,14 +74,17 @@ static int load_one(struct restore *c, struct space *space)
 	if (!status)
 		status =
 			ruleset_check_tools(&space->image.ruleset, &space->target.tools, c->report);
-	if (!status)
+	if (!status && !c->options->verifies)
 		status = outside_look(&space->target.outside, c->report);
 	if (status)
 		return status;
 	r = links_get(&space->target.nl, &space->links);
-	return r < 0 ? report_fail(c->report, EXIT_OS_, "cannot list the target's links: %s",
-				   strerror(-r))
-		     : 0;
+	if (r < 0)
+		return report_fail(c->report, EXIT_OS_, "cannot list the target's links: %s",
+				   strerror(-r));
+	if (c->options->verifies)
+		criu_verify_expect(&space->image, &space->links, &space->target.outside);
+	return 0;
 }
 
 /* The id of the first may come from the images. */
@@ -130,6 +136,18 @@ static int load_and_plan(struct restore *c)
 	if (!status)
 		status = check_ids(c);
 	return status ? status : plan_all(c);
+}
+
+/* What is beside the images for criu-action is read as they are: in confinement. */
+static int take_options(struct restore *c)
+{
+	int status;
+
+	if (!c->options->of_criu)
+		return 0;
+	status = criu_file_read(c->images, c->options, c->report);
+	c->spaces.list[0].ns_id = c->options->ns_id;
+	return status;
 }
 
 static int apply_all(struct restore *c)
@@ -226,6 +244,32 @@ static void print_result(struct restore *c)
 	(void)json_object_set_new(c->report->root, "namespaces", list);
 }
 
+/* criu-action's restore, which has one namespace. */
+static int apply_locked(struct restore *c)
+{
+	struct space *space = &c->spaces.list[0];
+	int status;
+
+	criu_lock_on(&space->target.tools, &space->image.ruleset, c->report);
+	status = apply_all(c);
+	if (status)
+		(void)criu_lock_off(&space->target.tools, c->report);
+	return status;
+}
+
+static int verify_and_unlock(struct restore *c)
+{
+	struct space *space = &c->spaces.list[0];
+	int status = criu_verify(&space->plan, &space->target, c->report);
+
+	if (!status)
+		status = criu_lock_off(&space->target.tools, c->report);
+	if (!status)
+		(void)printf("namespace %u of the images is whole in net:[%llu]\n", space->image.id,
+			     (unsigned long long)space->target.ino);
+	return status;
+}
+
 static int run(struct restore *c)
 {
 	struct confine_args bounds;
@@ -238,16 +282,20 @@ static int run(struct restore *c)
 	if (!status)
 		status = confine(&bounds, c->report);
 	if (!status)
+		status = take_options(c);
+	if (!status)
 		status = load_and_plan(c);
 	if (status)
 		return status;
+	if (c->options->verifies)
+		return verify_and_unlock(c);
 	if (c->options->dry_run) {
 		print_steps(c);
 		return 0;
 	}
 	status = spaces_bind(&c->spaces, c->report);
 	if (!status)
-		status = apply_all(c);
+		status = c->options->of_criu ? apply_locked(c) : apply_all(c);
 	if (!status)
 		print_result(c);
 	return status;

@@ -9,3 +9,4 @@ int cmd_check(int argc, char *argv[]);
 int cmd_attach(int argc, char *argv[]);
 int cmd_detach(int argc, char *argv[]);
 int cmd_oci_hook(int argc, char *argv[]);
+int cmd_criu_action(int argc, char *argv[]);

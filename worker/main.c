@@ -1,6 +1,7 @@
 /*
  * netcr-worker: which command.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static const char usage_text[] =
 	"[--json]\n"
 	"       netcr-worker detach  [TARGET] [--name NAME] [--json]\n"
 	"       netcr-worker oci-hook [--broker B] [--json]\n"
+	"       netcr-worker criu-action\n"
 	"       netcr-worker --help | --version\n"
 	"\n"
 	"restore  makes the network devices that CRIU's images in DIR describe in the target's\n"
@@ -35,6 +37,8 @@ static const char usage_text[] =
 	"attach   makes a new macvlan in a container that runs, and announces it\n"
 	"detach   takes such a macvlan away\n"
 	"oci-hook attaches what the annotation netcr.macvlan of the container on stdin asks for\n"
+	"criu-action is what CRIU runs at points of a restore: it restores the network, and looks\n"
+	"         after it\n"
 	"\n"
 	"TARGET is --pid PID, or --netns PATH [--userns PATH]; else the namespaces it is in.\n"
 	"\n"
@@ -82,16 +86,28 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char *argv[]);
 } commands[] = {
-	{ "restore", cmd_restore },   { "dump", cmd_dump },     { "show", cmd_show },
-	{ "check", cmd_check },       { "attach", cmd_attach }, { "detach", cmd_detach },
-	{ "oci-hook", cmd_oci_hook },
+	{ "restore", cmd_restore },   { "dump", cmd_dump },
+	{ "show", cmd_show },         { "check", cmd_check },
+	{ "attach", cmd_attach },     { "detach", cmd_detach },
+	{ "oci-hook", cmd_oci_hook }, { "criu-action", cmd_criu_action },
 };
+
+/* Whether the program was started under a name of its own for criu-action: it comes without
+ * arguments then. */
+static bool is_criu_action(const char *program)
+{
+	const char *name = strrchr(program, '/');
+
+	return strcmp(name ? name + 1 : program, "criu-action") == 0;
+}
 
 int main(int argc, char *argv[])
 {
 	log_init("netcr-worker");
 	if (fd_open_std() < 0)
 		return EXIT_OS_;
+	if (argc > 0 && is_criu_action(argv[0]))
+		return cmd_criu_action(argc, argv);
 	if (argc < 2) {
 		log_err("a command is missing; see netcr-worker --help");
 		return EXIT_USAGE_;

@@ -19,6 +19,8 @@ struct options {
 	const char *broker;         /* NULL: not given */
 	const char *outside_netns;  /* NULL: not given */
 	bool dry_run, json, dot;
+	bool of_criu;  /* set by criu-action: one namespace, locked, with netcr.options */
+	bool verifies; /* likewise: look whether all is there, and unlock */
 	struct skip_kinds skip;
 	struct attach_spec attach;
 };
