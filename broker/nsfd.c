@@ -70,8 +70,9 @@ int nsfd_self_open(struct nsfd_self *ret)
 
 int nsfd_open(const char *path, const struct nsfd_self *self, int *ret_fd)
 {
-	/* O_NONBLOCK: whatever it is, it is not waited for. */
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* O_NONBLOCK: whatever it is, it is not waited for. No link is followed: a name such as
+	 * /proc/PID/ns/net is another namespace's by tomorrow. */
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	struct statfs fs;
 	uint64_t dev, ino;
 	int r;

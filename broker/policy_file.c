@@ -255,6 +255,7 @@ static bool check_netns(struct policy_loader *l, const char *file)
 					   l->netns[i].path,
 					   r == -ENOTTY  ? "not a network namespace"
 					   : r == -EBUSY ? "the broker's own namespace"
+					   : r == -ELOOP ? "a symbolic link"
 							 : log_errname(-r));
 	}
 	fd_closep(&self.netns);

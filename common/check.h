@@ -7,6 +7,7 @@
 
 enum {
 	CHECK_NETNS_NAME_MAX = 16, /* with its NUL */
+	CHECK_PARENT_MAX = 32,     /* likewise */
 };
 
 /* @name is one that netcr makes a link with: 1..15 bytes of printable ASCII, and not '.', '..',

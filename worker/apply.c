@@ -145,7 +145,7 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 		return outside_give_nsid(&a->target->outside, nsid->nsid, text);
 	if (!nsid->of_host)
 		return links_set_nsid(&a->target->nl, nsid->target->netns, nsid->nsid, text);
-	r = broker_nsid_alloc(a->broker, nsid->nsid, &got);
+	r = broker_nsid_alloc(a->broker, nsid->netns, nsid->nsid, &got);
 	memcpy(text, a->broker->text, NL_TEXT_MAX);
 	return r == 0 && got != nsid->nsid ? -EPROTO : r;
 }
@@ -170,8 +170,11 @@ static int apply_nsid(struct applying *a, const struct step *step)
 	if (r < 0) {
 		plan_describe(a->plan, step, what, sizeof(what));
 		return report_fail(a->report, r == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
-				   "cannot %s: %s%s%s", what, log_errname(-r), *text ? " " : "",
-				   text);
+				   "cannot %s: %s%s%s%s", what, log_errname(-r), *text ? " " : "",
+				   text,
+				   r == -EPERM && nsid->of_host && !nsid->by_outside
+					   ? ": the broker refuses it; its audit log has the reason"
+					   : "");
 	}
 	a->undo.gave_nsids = true;
 	return 0;

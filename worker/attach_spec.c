@@ -226,19 +226,11 @@ static int set_name(struct attach_spec *spec, const char *value, struct report *
 	return 0;
 }
 
-/* IF, or NS/IF for a parent in a namespace that the broker's policy names. */
 static int set_parent(struct attach_spec *spec, const char *value, struct report *report)
 {
-	const char *slash = strchr(value, '/');
-	char netns[IFNAMSIZ] = "x";
-
-	if (slash) {
-		(void)snprintf(netns, sizeof(netns), "%.*s", (int)(slash - value), value);
-		if (slash - value >= (ptrdiff_t)sizeof(netns))
-			netns[0] = '\0';
-	}
-	if (check_ifname(netns) < 0 || check_ifname(slash ? slash + 1 : value) < 0)
-		return fail("parent", value, "not a name of an interface", report);
+	if (check_parent(value) < 0)
+		return fail("parent", value, "not a name of an interface, nor NAMESPACE/INTERFACE",
+			    report);
 	(void)snprintf(spec->parent, sizeof(spec->parent), "%s", value);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/check.h"
 #include "worker/state_addr.h"
 
 struct report;
@@ -15,8 +16,7 @@ enum {
 	ATTACH_LINKS_MAX = 16, /* of one command */
 	ATTACH_ADDRESSES_MAX = 32,
 	ATTACH_ROUTES_MAX = 64,
-	ATTACH_PARENT_MAX = 2 * IFNAMSIZ + 1, /* IF, or NS/IF; with the NUL */
-	ATTACH_TEXT_MAX = 4096,               /* bytes of a description, with the NUL */
+	ATTACH_TEXT_MAX = 4096, /* bytes of a description, with the NUL */
 };
 
 struct attach_route {
@@ -28,9 +28,9 @@ struct attach_route {
 
 struct attach_spec {
 	char name[IFNAMSIZ];
-	char parent[ATTACH_PARENT_MAX];
-	uint32_t mode; /* MACVLAN_MODE_* */
-	uint32_t mtu;  /* 0: the parent's */
+	char parent[CHECK_PARENT_MAX]; /* IF, or NS/IF: check_parent() */
+	uint32_t mode;                 /* MACVLAN_MODE_* */
+	uint32_t mtu;                  /* 0: the parent's */
 	/* mac: "" for a random one, else as it was written (mac.h) */
 	char mac[256];
 	struct addr addresses[ATTACH_ADDRESSES_MAX]; /* without ifindex */

@@ -259,7 +259,7 @@ int broker_target_bind(struct broker *broker, int netns, int rtnl)
 	return exchange_plain(broker, &req, fds, ARRAY_SIZE(fds));
 }
 
-int broker_nsid_alloc(struct broker *broker, int32_t wanted, int32_t *ret_nsid)
+int broker_nsid_alloc(struct broker *broker, const char *netns, int32_t wanted, int32_t *ret_nsid)
 {
 	Netcr__NsidAlloc alloc = NETCR__NSID_ALLOC__INIT;
 	Netcr__Request req = NETCR__REQUEST__INIT;
@@ -267,6 +267,9 @@ int broker_nsid_alloc(struct broker *broker, int32_t wanted, int32_t *ret_nsid)
 	int r;
 
 	alloc.nsid = wanted;
+	/* The generated struct is not const; it is only read. */
+	if (*netns)
+		alloc.netns = (char *)(uintptr_t)netns;
 	req.op_case = NETCR__REQUEST__OP_NSID_ALLOC;
 	req.nsid_alloc = &alloc;
 	r = exchange(broker, &req, NULL, 0, &reply);

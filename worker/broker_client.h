@@ -54,7 +54,8 @@ bool broker_is_path(const char *where);
  * set. -EPERM is a refusal: the reason is in the broker's audit log only. */
 int broker_hello(struct broker *broker);
 int broker_target_bind(struct broker *broker, int netns, int rtnl); /* borrows both */
-int broker_nsid_alloc(struct broker *broker, int32_t wanted, int32_t *ret_nsid);
+/* Of the namespace that policy calls @netns, or with "" of the broker's. */
+int broker_nsid_alloc(struct broker *broker, const char *netns, int32_t wanted, int32_t *ret_nsid);
 
 /* @n is 1..BROKER_LINKS_MAX and at most broker->max_links. @results has @n places, filled in
  * unless the session ended. */

@@ -160,7 +160,14 @@ static int make_by_detour(struct target *target, struct broker *broker,
 
 /* --- all of them --- */
 
-/* Whether EEXIST is not the target's own, which no detour would mend. */
+/* EBUSY: before Linux 6.15 a link on a parent in a third namespace comes to be there, and is moved
+ * then; so an index has to be free there, too. */
+static bool is_taken(int error)
+{
+	return error == -EEXIST || error == -EBUSY;
+}
+
+/* Whether that is not the target's own, which no detour would mend. */
 static bool is_free_here(struct target *target, const struct link_spec *spec)
 {
 	struct link_list list = { 0 };
@@ -203,7 +210,7 @@ int detour_make_all(struct target *target, struct broker *broker, const struct b
 			return 0;
 		find_failure(broker, results, n - done, r, ret_failure);
 		ret_failure->i += done;
-		if (ret_failure->error != -EEXIST || broker->ended ||
+		if (!is_taken(ret_failure->error) || broker->ended ||
 		    !is_free_here(target, links[ret_failure->i].spec))
 			return ret_failure->error;
 		r = make_by_detour(target, broker, &links[ret_failure->i], ret_failure);

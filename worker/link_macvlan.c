@@ -3,7 +3,8 @@
  * target by the worker itself, after the parent.
  *
  * The images do not name a parent outside: peer_ifindex is its index on the host of the dump,
- * which says nothing about this one. --external names it. A parent inside is a link of the image.
+ * which says nothing about this one. --external names it, NS/IF where it is in a namespace that the
+ * broker's policy calls NS. A parent inside is a link of the image.
  */
 #include <net/if.h>
 #include <stdio.h>
@@ -61,9 +62,10 @@ static int find_parent(struct plan_link *link, struct externals *externals, stru
 			"%s; add --external 'macvlan[%s]:PARENT', or 'macvlan[*]:PARENT' "
 			"for all",
 			link->at.file, link->at.record, link->dev->name, link->dev->name);
-	if (check_ifname(parent) < 0)
+	if (check_parent(parent) < 0)
 		return report_fail(report, EXIT_USAGE_,
-				   "the parent '%s' of macvlan %s is not a name of an interface",
+				   "the parent '%s' of macvlan %s is not a name of an interface, "
+				   "nor NAMESPACE/INTERFACE",
 				   parent, link->dev->name);
 	(void)snprintf(link->parent, sizeof(link->parent), "%s", parent);
 	return 0;

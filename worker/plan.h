@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/check.h"
 #include "common/link_msg.h"
 #include "worker/link_kind.h"
 #include "worker/state_sysctl.h"
@@ -49,7 +50,7 @@ struct plan_link {
 	uint32_t ifindex;      /* in the target: that of the image, if the link is made */
 	/* Or NULL. Of the same plan, or but for a master of another with another ns_id. */
 	const struct plan_link *peer, *below, *master;
-	char parent[IFNAMSIZ];              /* of a macvlan */
+	char parent[CHECK_PARENT_MAX];      /* of a macvlan: IF, or NS/IF outside */
 	const struct outside_link *outside; /* borrowed; with MAKER_OUTSIDE */
 	struct link_spec spec;              /* of a macvlan */
 	uint32_t owner, group;              /* of a tun; PLAN_NO_ID: none */
@@ -60,10 +61,11 @@ struct plan_link {
 
 struct plan_nsid {
 	int32_t nsid;
-	bool of_host;                /* of the netns that the dumper was in; else that of target */
-	bool by_outside;             /* which is the outside one here; else the broker's */
-	uint32_t ns_id;              /* of the images */
-	const struct target *target; /* borrowed; the plan's own, or another namespace's */
+	bool of_host;    /* of the netns that the dumper was in; else that of target */
+	bool by_outside; /* which is the outside one here; else the broker's, */
+	char netns[CHECK_NETNS_NAME_MAX]; /* or the one that policy calls so */
+	uint32_t ns_id;                   /* of the images */
+	const struct target *target;      /* borrowed; the plan's own, or another namespace's */
 };
 
 struct plan {

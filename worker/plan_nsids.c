@@ -2,7 +2,9 @@
  * How a namespace calls others: the table of netns-ID.img, for those that are restored together and
  * for the host. Pure.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/image.h"
 #include "worker/plan_input.h"
@@ -16,6 +18,30 @@ static bool has_outside(const struct plan *plan)
 			return true;
 	}
 	return false;
+}
+
+/* What was the host's is now where the parents are: in the namespace of policy that all of them are
+ * in, and else, or where there are none, in the broker's own, which is "". */
+static void name_netns(const struct plan *plan, char ret[CHECK_NETNS_NAME_MAX])
+{
+	const char *parent = NULL;
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+
+		if (link->maker != MAKER_BROKER)
+			continue;
+		if (!parent) {
+			parent = link->parent;
+			len = strcspn(parent, "/");
+		}
+		if (parent[len] != '/' || strncmp(link->parent, parent, len + 1) != 0)
+			return;
+	}
+	if (parent)
+		(void)snprintf(ret, CHECK_NETNS_NAME_MAX, "%.*s", (int)len, parent);
 }
 
 int plan_nsids(struct plan_input *in, struct report *report)
@@ -68,6 +94,8 @@ int plan_nsids(struct plan_input *in, struct report *report)
 					    .by_outside = of_host && by_outside,
 					    .ns_id = id->target_ns_id,
 					    .target = of ? of->target : NULL };
+		if (of_host && !by_outside)
+			name_netns(plan, plan->nsids[i].netns);
 		plan->needs_broker |= of_host && !by_outside;
 	}
 	return 0;

@@ -109,7 +109,10 @@ static void describe_rules(const struct step *step, char *ret, size_t size)
 static void describe_nsid(const struct plan *plan, const struct plan_nsid *nsid, char *ret,
 			  size_t size)
 {
-	if (nsid->of_host)
+	if (*nsid->netns)
+		(void)snprintf(ret, size, "give the broker's network namespace %s the nsid %d",
+			       nsid->netns, nsid->nsid);
+	else if (nsid->of_host)
 		(void)snprintf(ret, size, "give the %s network namespace the nsid %d",
 			       nsid->by_outside ? "outside" : "broker's", nsid->nsid);
 	else if (nsid->ns_id == plan->ns_id)

@@ -1,8 +1,12 @@
 """A parent in a namespace that is neither the broker's nor the target's."""
 import errno
+import subprocess
+
 import pytest
+
 import namespaces
 from nlmsg import newlink
+
 
 @pytest.mark.parametrize("case", ["granted", "other_user", "unlisted", "gone"])
 def test_parent_in_a_third_namespace(procs, session, container, user1, user2, tmp_path, case):
@@ -10,7 +14,10 @@ def test_parent_in_a_third_namespace(procs, session, container, user1, user2, tm
     namespaces.connect(third, peer)
     who = user2.name if case == "other_user" else user1.name
     path = tmp_path / "c"
-    path.write_text(f"[rule a]\nuser = {who}\nparent = blue/par0\n[netns blue]\npath = /proc/{third.pid}/ns/net\n")
+    third.mount(tmp_path / "blue")
+    procs.at_end(lambda: subprocess.run(["umount", tmp_path / "blue"], check=True))
+    path.write_text(f"[rule a]\nuser = {who}\nparent = blue/par0\n"
+                    f"[netns blue]\npath = {tmp_path}/blue\n")
     path.chmod(0o644)
     box = container(user1)
     s = session(options=["--policy", str(path)]).ready(box)

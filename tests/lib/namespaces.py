@@ -224,6 +224,12 @@ class Netns:
             os.close(home)
             os.close(there)
 
+    def mount(self, path):
+        """Give it the name @path, as `ip netns add` does. umount(8) takes it away again."""
+        with open(path, "w"):
+            pass
+        subprocess.run(["mount", "--bind", self.path, path], check=True)
+
     def close(self):
         """Let go of it: the kernel takes it down, unless somebody else has it open."""
         self.holder.stdin.close()

@@ -287,8 +287,8 @@ static void I5_parents(void **state)
 	expect_error(&p.report, make(&p, im), EXIT_USAGE_, "--external 'macvlan[mv0]:PARENT'");
 	planned_fini(&p);
 	planned_init(&p);
-	assert_int_equal(externals_add(&p.externals, "macvlan[mv1]:a/b", &p.report), 0);
-	expect_error(&p.report, make(&p, im), EXIT_USAGE_, "'a/b'");
+	assert_int_equal(externals_add(&p.externals, "macvlan[mv1]:a/b/c", &p.report), 0);
+	expect_error(&p.report, make(&p, im), EXIT_USAGE_, "'a/b/c'");
 	planned_fini(&p);
 	free(im);
 }
@@ -417,6 +417,49 @@ static void I10_nsids(void **state)
 	free(im);
 }
 
+/* The id of the dumper's namespace goes to where all the parents are. */
+static void nsid_of_where_the_parents_are(void **state)
+{
+	static const struct {
+		const char *parents[2];
+		const char *netns;
+	} cases[] = {
+		{ { "par0", "par1" }, "" },
+		{ { "blue/par0", "blue/par1" }, "blue" },
+		{ { "blue/par0", "par0" }, "" },
+		{ { "blue", "blue/par0" }, "" },
+		{ { "blue/par0", "blue2/par0" }, "" },
+		{ { "blue2/par0", "blue/par0" }, "" },
+		{ { "a23456789012345/b23456789012345", "a23456789012345/x" }, "a23456789012345" },
+	};
+	struct images *im = images_new(2);
+	Img__NetnsId id = IMG__NETNS_ID__INIT;
+	Img__NetnsId *ids[] = { &id };
+
+	(void)state;
+	id.target_ns_id = 2;
+	id.netnsid_value = 5;
+	im->netns.n_nsids = 1;
+	im->netns.nsids = ids;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct planned p;
+		char key[64];
+
+		planned_init(&p);
+		externals_fini(&p.externals);
+		for (size_t j = 0; j < 2; j++) {
+			(void)snprintf(key, sizeof(key), "macvlan[mv%zu]:%s", j,
+				       cases[i].parents[j]);
+			assert_int_equal(externals_add(&p.externals, key, &p.report), 0);
+		}
+		assert_int_equal(make(&p, im), 0);
+		assert_string_equal(p.plan.nsids[0].netns, cases[i].netns);
+		assert_true(p.plan.needs_broker);
+		planned_fini(&p);
+	}
+	free(im);
+}
+
 static void lists_of_one(void **state)
 {
 	Img__Sysctl value = IMG__SYSCTL__INIT;
@@ -448,6 +491,7 @@ int main(void)
 		cmocka_unit_test(K5_what_the_target_has),
 		cmocka_unit_test(I4_what_cannot_be_restored),
 		cmocka_unit_test(I10_nsids),
+		cmocka_unit_test(nsid_of_where_the_parents_are),
 		cmocka_unit_test(lists_of_one),
 	};
 
