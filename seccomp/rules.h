@@ -34,6 +34,7 @@ extern const struct seccomp_list broker_seccomp;
 extern const struct seccomp_list worker_seccomp;
 extern const struct seccomp_list worker_dump_seccomp;
 extern const struct seccomp_list outside_seccomp;
+extern const struct seccomp_list tun_seccomp;
 
 /* Empty but in a build with sanitizers, whose run-time needs more than the program. */
 extern const struct seccomp_list sanitizer_seccomp;

@@ -55,9 +55,10 @@ static int restrict_paths(const struct confine_args *args)
 
 int confine(const struct confine_args *args, struct report *report)
 {
-	const struct seccomp_list *calls = args->outside ? &outside_seccomp
-					   : args->saves ? &worker_dump_seccomp
-							 : &worker_seccomp;
+	const struct seccomp_list *calls = args->opens     ? &tun_seccomp
+					   : args->outside ? &outside_seccomp
+					   : args->saves   ? &worker_dump_seccomp
+							   : &worker_seccomp;
 	const char *failed;
 	int r;
 

@@ -12,6 +12,7 @@ struct confine_args {
 	bool saves;    /* a dump: images are made below image_dir, and sysctls are only read */
 	int device;    /* borrowed; a device that can still be opened by its path; -1: none */
 	bool outside;  /* not the worker, but its helper for links outside (outside.h) */
+	bool opens;    /* nor that one, but the process that opens the device (tun_opener.h) */
 };
 
 /* Keep CAP_NET_ADMIN of the user namespace that the process is in, if it has it and there are

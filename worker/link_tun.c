@@ -11,7 +11,6 @@
  * its flags (tun_set_iff()).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -99,11 +98,6 @@ static int plan_tun(struct plan_link *link, struct plan_input *in, struct report
 	const Img__Tun *tun = link->dev->tun;
 	int status;
 
-	if (in->n_all > 1)
-		return report_fail(report, EXIT_IMAGE,
-				   "%s: record %zu: tun %s: this version makes none where several "
-				   "namespaces are restored together",
-				   link->at.file, link->at.record, link->dev->name);
 	link->maker = MAKER_WORKER;
 	status = map_id(link, "owner", tun->owner, in->uids, &link->owner, report);
 	return status ? status : map_id(link, "group", tun->group, in->gids, &link->group, report);
@@ -111,22 +105,24 @@ static int plan_tun(struct plan_link *link, struct plan_input *in, struct report
 
 /* --- making --- */
 
-static int open_tun(int *ret_fd, char ret_text[NL_TEXT_MAX])
+/* @opener is of the namespace that the tun will be in. */
+static int open_tun(const struct tun_opener *opener, int *ret_fd, char ret_text[NL_TEXT_MAX])
 {
-	*ret_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (*ret_fd >= 0)
-		return 0;
-	(void)snprintf(ret_text, NL_TEXT_MAX,
-		       "/dev/net/tun cannot be opened; it comes with the module tun, and has to "
-		       "be there for this user");
-	return -errno;
+	int r = tun_opener_open(opener, ret_fd);
+
+	if (r < 0)
+		(void)snprintf(ret_text, NL_TEXT_MAX,
+			       r == -EPIPE ? "the process that opens /dev/net/tun is gone"
+					   : "/dev/net/tun cannot be opened; it comes with the "
+					     "module tun, and has to be there for this user");
+	return r;
 }
 
 static int probe_tun(char ret_text[NL_TEXT_MAX])
 {
 	_cleanup_fd_ int fd = -1;
 
-	return open_tun(&fd, ret_text);
+	return open_tun(&TUN_OPENER_NONE, &fd, ret_text);
 }
 
 /* One ioctl, with what it was in @ret_text if it fails. */
@@ -196,7 +192,7 @@ static int make_tun(const struct plan_link *link, struct target *target, char re
 
 	if (dev->tun->flags & IFF_TAP && dev->has_address)
 		change.address = dev->address.data;
-	r = open_tun(&fd, ret_text);
+	r = open_tun(&target->tuns, &fd, ret_text);
 	if (r == 0)
 		r = create(fd, link, ret_text);
 	if (r == 0)

@@ -311,24 +311,44 @@ static int begin_one(struct plan_input *in, struct report *report)
 	return status ? status : plan_list_links(in, report);
 }
 
-int plan_make(struct plan_input *in, size_t n, struct report *report)
+static int plan_secret(struct plan_input *in, struct report *report)
 {
-	bool comes_up = false;
+	return stable_secret_plan(in->plan, report);
+}
+
+/* One part of the plans of all. */
+static int plan_each(struct plan_input *in, size_t n,
+		     int (*part)(struct plan_input *in, struct report *report),
+		     struct report *report)
+{
 	int status = 0;
 
 	for (size_t i = 0; !status && i < n; i++) {
+		report->ns_id = n > 1 ? in[i].image->id : 0;
+		status = part(&in[i], report);
+	}
+	report->ns_id = 0;
+	return status;
+}
+
+int plan_make(struct plan_input *in, size_t n, struct report *report)
+{
+	bool comes_up = false;
+	int status;
+
+	for (size_t i = 0; i < n; i++) {
 		in[i].all = in;
 		in[i].n_all = n;
-		status = begin_one(&in[i], report);
 		comes_up = comes_up || netstate_is_there(in[i].image->state);
 	}
+	status = plan_each(in, n, begin_one, report);
 	/* Links before nsids: that an end of a link lies elsewhere says more than its nsid. */
-	for (size_t i = 0; !status && i < n; i++)
-		status = plan_links(&in[i], report);
-	for (size_t i = 0; !status && i < n; i++)
-		status = plan_nsids(&in[i], report);
-	for (size_t i = 0; !status && i < n; i++)
-		status = stable_secret_plan(in[i].plan, report);
+	if (!status)
+		status = plan_each(in, n, plan_links, report);
+	if (!status)
+		status = plan_each(in, n, plan_nsids, report);
+	if (!status)
+		status = plan_each(in, n, plan_secret, report);
 	for (size_t i = 0; !status && i < n; i++) {
 		/* Both ends of a pair, though one be in a namespace without addresses. */
 		in[i].plan->comes_up = comes_up;

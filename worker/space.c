@@ -72,6 +72,8 @@ int spaces_join(struct spaces *spaces, struct report *report)
 		/* Where there is one session, which of them needs it is not known yet. */
 		if (!status && spaces->list[0].broker.fd >= 0)
 			status = target_open_detour(&space->target, report);
+		if (!status && spaces->n > 1)
+			status = target_open_tuns(&space->target, report);
 		if (!status)
 			status = tools_start(&space->target.tools, report);
 	}

@@ -40,6 +40,7 @@ void target_init(struct target *target)
 				   .outside = { .sock = -1 },
 				   .detour = DETOUR_NONE,
 				   .net = SYSCTL_NET_NONE,
+				   .tuns = TUN_OPENER_NONE,
 				   .tools = { .sock = -1 } };
 }
 
@@ -59,6 +60,7 @@ void target_fini(struct target *target)
 	fd_closep(&target->nl.fd);
 	outside_fini(&target->outside);
 	detour_fini(&target->detour);
+	tun_opener_fini(&target->tuns);
 	tools_fini(&target->tools);
 	free(target->nl.buf);
 	target->nl.buf = NULL;
@@ -291,6 +293,11 @@ int target_join(struct target *target, struct report *report)
 	/* The release of all links of a restore is one datagram (links_set_group()). */
 	(void)setsockopt(target->nl.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	return lock(target, report);
+}
+
+int target_open_tuns(struct target *target, struct report *report)
+{
+	return target->tun < 0 ? 0 : tun_opener_start(&target->tuns, target->tun, report);
 }
 
 int target_open_detour(struct target *target, struct report *report)

@@ -9,6 +9,7 @@
 #include "worker/outside.h"
 #include "worker/sysctl_net.h"
 #include "worker/tools.h"
+#include "worker/tun_opener.h"
 
 struct id_map;
 struct report;
@@ -27,6 +28,7 @@ struct target {
 	uint64_t ino;               /* of the netns, for messages */
 
 	struct outside outside; /* owned; with a helper where links reach outside */
+	struct tun_opener tuns; /* owned; where the worker will be in another namespace */
 	struct tools tools;     /* owned; started by commands that have to do with rules */
 	struct detour detour;   /* owned; where the kernel may need one, and a broker is there */
 };
@@ -47,6 +49,10 @@ int target_open_more(const char *path, struct target *ret, struct report *report
  * two restores into one netns come one after the other. The process must have one thread.
  * Returns 0 or an exit status. */
 int target_join(struct target *target, struct report *report);
+
+/* Prepare for tuns there, where there is the device and the worker will be in another namespace. Before
+ * the confinement, and after target_join(). Returns 0 or an exit status. */
+int target_open_tuns(struct target *target, struct report *report);
 
 /* Prepare for links that can only be made by a detour, where the kernel is one that needs it.
  * Before the confinement, and after target_join(). Returns 0 or an exit status. */

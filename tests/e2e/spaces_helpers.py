@@ -1,13 +1,15 @@
 """Several network namespaces of one container: made, restored together, and compared with what
 crit says of their images."""
+import itertools
 import os
 import subprocess
 
 import pytest
 
 import criu_images
+import images
 from images import CONF4, CONF6
-from kinds_helpers import WITH_TUN, link_differences
+from kinds_helpers import WITH_TUN, Made, link_differences
 from namespaces import Container, Netns
 from restore_helpers import LIMIT, Result, conf_differences, inside, netns_differences, snapshot
 
@@ -120,4 +122,53 @@ def space_differences(family, directory, ns_id):
 
 def assert_family(family, directory):
     wrong = {ns_id: space_differences(family, directory, ns_id) for ns_id in family.spaces}
-    assert wrong == {ns_id: {} for ns_id in family.spaces}
+    assert wrong == {ns_id: {} for ns_id in family.spaces}, wrong
+
+
+# --- images that are put together
+
+
+class Several:
+    """several[ID]: what kinds_helpers.Made is for one namespace."""
+
+    def __init__(self, stage):
+        self.stage, self.spaces = stage, {}
+
+    def __getitem__(self, ns_id):
+        if ns_id not in self.spaces:
+            self.spaces[ns_id] = Made(self.stage)
+        return self.spaces[ns_id]
+
+    def pair(self, one, other, name, i, j, **fields):
+        """A veth @name with index @i in @one, whose other end has index @j in @other."""
+        return (self[one].add("veth", name, i, peer_ifindex=j, peer_nsid=other, **fields),
+                self[other].add("veth", name, j, peer_ifindex=i, peer_nsid=one, **fields))
+
+    def knows(self, ns_id, **ids):
+        """Ids of @ns_id for others: n11=0 is 0 for namespace 11."""
+        for name, nsid in ids.items():
+            self[ns_id].images.netns.nsids.add(target_ns_id=int(name[1:]), netnsid_value=nsid)
+
+    def write(self, path):
+        for ns_id, made in self.spaces.items():
+            for link in made.images.links:
+                if link.type == images.KINDS["loopback"]:
+                    link.peer_nsid = ns_id
+            files = made.images.files()
+            images.write_files(path, {name.replace("-10.", f"-{ns_id}."): content
+                                      for name, content in files.items()})
+        return path
+
+
+@pytest.fixture
+def several(stage):
+    return Several(stage)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def put_down(stage):
+    """put_down(Several): the path of a directory with them."""
+    return lambda what: what.write(f"{stage}/several-{next(_numbers)}")
