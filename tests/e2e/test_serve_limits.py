@@ -1,7 +1,7 @@
-"""What one user can do to another through netcr-broker serve, and what shortages do."""
+"""What one user can do to another through netcr-broker serve, and what shortages do. How long the
+other waits is for tests/bench/service to tell."""
 import re
 import resource
-import statistics
 import subprocess
 import time
 
@@ -49,25 +49,17 @@ def flood(procs):
     return start
 
 
-def median_of_requests(s, n=21):
-    times = []
-    for _ in range(n):
-        before = time.monotonic()
-        assert s.nsid(-1).error == 0
-        times.append(time.monotonic() - before)
-    return statistics.median(times)
-
-
-def test_X1_a_limit_for_each_user(service, user1, user2):
+def test_X1_a_limit_for_each_user(service, container, user1, user2):
     svc = service(options=("--allow-parent", "par0", "--max-sessions-per-user", "3"))
     held = [svc.session(user1) for _ in range(3)]
+    assert all(s.hello().error == 0 for s in held)
     late = svc.session(user1, find=False)
     with pytest.raises((Ended, BrokenPipeError)):
         late.hello()
     late.expect_audit = False
     svc.said(f"a connection of uid {user1.uid} is refused: it has 3 sessions")
     assert svc.session(user2).hello().error == 0
-    assert all(s.hello().error == 0 for s in held), "those who were there go on"
+    assert all(s.bind(container(user1)).error == 0 for s in held), "those who were there go on"
     held[0].close()
     wait_until(lambda: held[0].pid not in children_of(svc.pid), "it is reaped")
     assert svc.session(user1).hello().error == 0
@@ -80,12 +72,8 @@ def test_X1_five_thousand_connections_of_one_user(service, container, user1, use
     other.ready(box)
     flood(svc, user1, 5000)
     assert len(svc.sessions()) <= 17
-    took = median_of_requests(other)
-    assert took < 0.1, f"the median request took {took * 1000:.1f} ms"
-    fresh = svc.session(user2, find=False)
-    before = time.monotonic()
-    assert fresh.hello().error == 0
-    print(f"hello in {time.monotonic() - before:.3f} s, a request in {took * 1000:.2f} ms")
+    assert other.nsid(-1).error == 0
+    assert svc.session(user2, find=False).hello().error == 0
     assert len(re.findall("is refused", svc.stderr())) < 100, "not a line for each"
 
 
@@ -95,10 +83,9 @@ def test_X1_connections_that_come_and_go(service, container, user1, user2, flood
     flooder = flood(svc, user1, 100, keep=False, again=True)
     other = svc.session(user2, find=False)
     other.ready(box)
-    took = median_of_requests(other)
-    assert other.create(("par0", newlink("eth0"))).error == 0
+    for i in range(10):
+        assert other.create(("par0", newlink(f"eth{i}"))).error == 0
     flooder.kill()
-    assert took < 0.1, f"the median request took {took * 1000:.1f} ms"
 
 
 def test_X1_slow_loris(service, user1):
