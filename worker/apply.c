@@ -340,13 +340,20 @@ static int apply_addrs(struct applying *a, const struct step *step)
 
 static int apply_routes(struct applying *a, const struct step *step)
 {
-	return netstate_make_routes(a->plan->state, step->first, &a->target->nl, a->report);
+	return netstate_make_routes(a->plan->state, step->first, &a->target->nl, &a->undo.made,
+				    a->report);
 }
 
 static int apply_rules(struct applying *a, const struct step *step)
 {
 	(void)step;
-	return netstate_make_rules(a->plan->state, &a->target->nl, a->report);
+	return netstate_make_rules(a->plan->state, &a->target->nl, &a->undo.made, a->report);
+}
+
+static int apply_aside(struct applying *a, const struct step *step)
+{
+	(void)step;
+	return netstate_set_aside(a->plan->state, &a->target->nl, &a->undo.made, a->report);
 }
 
 static int (*const takers[])(struct applying *a, const struct step *step) = {
@@ -357,6 +364,7 @@ static int (*const takers[])(struct applying *a, const struct step *step) = {
 	[STEP_ADDRS] = apply_addrs,       [STEP_ROUTES] = apply_routes,
 	[STEP_RULES] = apply_rules,       [STEP_RULESET] = apply_ruleset,
 	[STEP_VERIFY] = apply_verify,     [STEP_RELEASE] = apply_release,
+	[STEP_ASIDE] = apply_aside,
 };
 
 int apply_step(struct applying *a, const struct step *step)

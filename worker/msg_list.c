@@ -49,6 +49,33 @@ int msg_list_add(struct msg_list *list, const struct msg_item *item)
 	return 0;
 }
 
+int msg_list_reserve(struct msg_list *list, const struct msg_list *more)
+{
+	struct msg_item *items;
+
+	if (!msg_list_room(list, more->len))
+		return -ENOMEM;
+	if (list->items_room - list->n >= more->n)
+		return 0;
+	items = reallocarray(list->items, list->n + more->n, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	list->items_room = list->n + more->n;
+	return 0;
+}
+
+int msg_list_copy(struct msg_list *list, const struct msg_list *from, size_t i)
+{
+	const struct nlmsghdr *nlh = msg_list_get(from, i);
+	void *room = msg_list_room(list, NLMSG_ALIGN((size_t)nlh->nlmsg_len));
+
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, nlh, nlh->nlmsg_len);
+	return msg_list_add(list, &from->items[i]);
+}
+
 struct nlmsghdr *msg_list_get(const struct msg_list *list, size_t i)
 {
 	return (struct nlmsghdr *)(void *)(list->buf + list->items[i].at);
@@ -104,21 +131,26 @@ size_t *msg_list_by_order(const struct msg_list *list)
 	return sorted(list, by_order);
 }
 
-bool msg_list_has(const struct msg_list *list, const size_t *sorted_, const struct msg_list *other,
-		  size_t j)
+size_t msg_list_find(const struct msg_list *list, const size_t *sorted_,
+		     const struct msg_list *other, size_t j)
 {
 	size_t low = 0, high = list->n;
 
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
-		const int order = msg_compare(list, sorted_[middle], other, j);
 
-		if (order == 0)
-			return true;
-		if (order < 0)
+		if (msg_compare(list, sorted_[middle], other, j) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	return low;
+}
+
+bool msg_list_has(const struct msg_list *list, const size_t *sorted_, const struct msg_list *other,
+		  size_t j)
+{
+	const size_t i = msg_list_find(list, sorted_, other, j);
+
+	return i < list->n && msg_compare(list, sorted_[i], other, j) == 0;
 }

@@ -189,14 +189,14 @@ int netstate_make_addrs(const struct netstate *state, struct nl_sock *nl, struct
 }
 
 int netstate_make_routes(const struct netstate *state, size_t which, struct nl_sock *nl,
-			 struct report *report)
+			 struct netstate_made *made, struct report *report)
 {
 	const struct msg_list *routes = &state->routes[which];
 	struct nl_failure failure;
 	char text[STATE_TEXT_MAX];
 	int r;
 
-	r = route_sync(nl, routes, &failure);
+	r = route_sync(nl, routes, &made->routes, &failure);
 	if (r == 0)
 		r = route_drop_extra(nl, routes, &state->links);
 	if (r == 0)
@@ -208,13 +208,14 @@ int netstate_make_routes(const struct netstate *state, size_t which, struct nl_s
 			   text, &failure, report);
 }
 
-int netstate_make_rules(const struct netstate *state, struct nl_sock *nl, struct report *report)
+int netstate_make_rules(const struct netstate *state, struct nl_sock *nl,
+			struct netstate_made *made, struct report *report)
 {
 	struct nl_failure failure;
 	char text[STATE_TEXT_MAX];
 	int r;
 
-	r = rule_sync(nl, &state->rules, /* all= */ false, &failure);
+	r = rule_sync(nl, &state->rules, /* all= */ false, &made->rules, &failure);
 	if (r == 0)
 		return 0;
 	if (!failure.error || failure.i >= state->rules.n)
@@ -224,6 +225,23 @@ int netstate_make_rules(const struct netstate *state, struct nl_sock *nl, struct
 	rule_text(msg_list_get(&state->rules, failure.i), text);
 	return fail_making(state->rules_name, state->rules.items[failure.i].record, "rule", text,
 			   &failure, report);
+}
+
+int netstate_set_aside(const struct netstate *state, struct nl_sock *nl, struct netstate_made *made,
+		       struct report *report)
+{
+	struct msg_list usual = { 0 };
+	struct nl_failure failure;
+	int r;
+
+	r = rule_list_usual(&state->rules, &usual);
+	if (r == 0)
+		r = rule_sync(nl, &usual, /* all= */ false, &made->rules, &failure);
+	msg_list_fini(&usual);
+	return r < 0 ? report_fail(report, EXIT_UNDONE,
+				   "cannot take the rules of the target out of the way: %s",
+				   log_errname(-r))
+		     : 0;
 }
 
 /* --- reading back --- */

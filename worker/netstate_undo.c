@@ -15,6 +15,8 @@
 #include "worker/state_rule.h"
 #include "worker/state_text.h"
 #include "worker/sync_route.h"
+#include "worker/undo_route.h"
+#include "worker/undo_rule.h"
 
 int netstate_remember(struct netstate_before *ret, struct nl_sock *nl)
 {
@@ -23,11 +25,25 @@ int netstate_remember(struct netstate_before *ret, struct nl_sock *nl)
 	*ret = (struct netstate_before){ 0 };
 	r = addr_list_get(nl, &ret->addrs);
 	if (r == 0)
-		r = route_list_get(nl, &ret->routes);
+		r = route_list_get(nl, &ret->routes, &ret->foreign);
 	if (r == 0)
 		r = rule_list_get(nl, &ret->rules);
 	ret->there = r == 0;
 	return r;
+}
+
+void netstate_warn_foreign(const struct netstate_before *before, const struct addr_links *links,
+			   struct report *report)
+{
+	char text[STATE_TEXT_MAX];
+
+	if (before->foreign.n == 0)
+		return;
+	route_text(msg_list_get(&before->foreign, 0), links, text);
+	report_warn(report,
+		    "the target has %zu routes with an encapsulation, which stay as they are: "
+		    "%s%s",
+		    before->foreign.n, text, before->foreign.n > 1 ? ", and others" : "");
 }
 
 void netstate_before_fini(struct netstate_before *before)
@@ -35,6 +51,14 @@ void netstate_before_fini(struct netstate_before *before)
 	addr_list_fini(&before->addrs);
 	msg_list_fini(&before->routes);
 	msg_list_fini(&before->rules);
+	msg_list_fini(&before->foreign);
+}
+
+void netstate_made_fini(struct netstate_made *made)
+{
+	msg_list_fini(&made->routes);
+	msg_list_fini(&made->rules.made);
+	msg_list_fini(&made->rules.deleted);
 }
 
 static bool say(struct report *report, const char *what, const char *text, const char *how)
@@ -43,83 +67,88 @@ static bool say(struct report *report, const char *what, const char *text, const
 	return false;
 }
 
-/* Name the first address of @a on @links that @b does not have so. */
+/* Name the first address of @a on links of @state that @b does not have so; with @ours, only of
+ * those that may be of this restore. */
 static bool check_addrs(const struct addr_list *a, const struct addr_list *b,
-			const struct addr_links *links, const char *how, struct report *report)
+			const struct netstate *state, const struct addr_list *ours, const char *how,
+			struct report *report)
 {
 	char text[STATE_TEXT_MAX];
 
 	for (size_t i = 0; i < a->n; i++) {
 		const struct addr *other = addr_find(b, &a->addrs[i]);
 
-		if (!addr_links_find(links, a->addrs[i].ifindex) ||
-		    (other && addr_is_as(other, &a->addrs[i])))
+		if (!addr_links_find(&state->links, a->addrs[i].ifindex) ||
+		    (other && addr_is_as(other, &a->addrs[i])) ||
+		    (ours && !other && !addr_is_ours(&a->addrs[i], ours)))
 			continue;
-		addr_text(&a->addrs[i], links, text);
+		addr_text(&a->addrs[i], &state->links, text);
 		return say(report, "address", text, how);
 	}
 	return true;
 }
 
-/* Likewise of routes. */
-static bool check_routes(const struct msg_list *a, const struct msg_list *b,
-			 const struct addr_links *links, const char *how, struct report *report)
+static bool undo_addrs(const struct netstate_before *before, const struct netstate *state,
+		       const struct addr_list *ours, struct nl_sock *nl, struct report *report)
 {
-	_cleanup_free_ size_t *sorted = msg_list_by_content(b);
-	char text[STATE_TEXT_MAX];
+	struct addr_list now = { 0 };
+	bool clean;
 
-	if (!sorted)
-		return say(report, "the", "routes", "could not be compared");
-	for (size_t i = 0; i < a->n; i++) {
-		if (route_is_automatic(msg_list_get(a, i)) || msg_list_has(b, sorted, a, i))
-			continue;
-		route_text(msg_list_get(a, i), links, text);
-		return say(report, "route", text, how);
+	(void)addr_undo(nl, &before->addrs, ours, &state->links);
+	if (addr_list_get(nl, &now) < 0) {
+		clean = say(report, "the", "addresses", "could not be read back");
+	} else {
+		clean = check_addrs(&now, &before->addrs, state, ours, "is left", report);
+		clean = check_addrs(&before->addrs, &now, state, /* ours= */ NULL, "is gone",
+				    report) &&
+			clean;
 	}
-	return true;
+	addr_list_fini(&now);
+	return clean;
 }
 
-static bool check_rules(const struct netstate_before *before, struct nl_sock *nl,
-			struct report *report)
+/* A gateway is looked for by the rules: by those of a new namespace, if it cannot be found by what
+ * is in force. */
+static void undo_routes(const struct netstate_before *before, const struct netstate_made *made,
+			struct nl_sock *nl)
 {
-	char text[STATE_TEXT_MAX];
-	bool more = false;
-	long i;
-
-	i = rule_first_missing(nl, &before->rules, /* all= */ true, &more);
-	if (i < 0)
-		return say(report, "the", "rules", "could not be read back");
-	if (more)
-		return say(report, "a", "rule", "is left");
-	if ((size_t)i == before->rules.n)
-		return true;
-	rule_text(msg_list_get(&before->rules, (size_t)i), text);
-	return say(report, "rule", text, "is gone");
-}
-
-bool netstate_undo(const struct netstate_before *before, const struct addr_links *links,
-		   struct nl_sock *nl, struct report *report)
-{
-	struct addr_list addrs = { 0 };
-	struct msg_list routes = { 0 };
+	struct msg_list usual = { 0 };
 	struct nl_failure failure;
-	bool clean = true;
+
+	(void)route_undo(nl, &before->routes, &made->routes);
+	if (route_first_missing(nl, &before->routes) == (long)before->routes.n)
+		return;
+	if (rule_list_usual(&before->rules, &usual) == 0 &&
+	    rule_sync(nl, &usual, /* all= */ false, /* changes= */ NULL, &failure) == 0)
+		(void)route_undo(nl, &before->routes, &made->routes);
+	msg_list_fini(&usual);
+}
+
+bool netstate_undo(const struct netstate_before *before, const struct netstate *state,
+		   const struct netstate_made *made, struct nl_sock *nl, struct report *report)
+{
+	struct addr_list ours = { 0 };
+	struct msg_list rules = { 0 };
+	struct nl_failure failure;
+	bool clean;
 
 	if (!before->there)
 		return true;
-	(void)addr_undo(nl, &before->addrs, links);
-	(void)rule_sync(nl, &before->rules, /* all= */ true, &failure);
-	(void)route_undo(nl, &before->routes);
-	if (addr_list_get(nl, &addrs) < 0 || route_list_get(nl, &routes) < 0) {
-		clean = say(report, "the", "addresses and routes", "could not be read back");
+	if (addr_list_copy_sorted(&state->addrs, &ours) < 0)
+		return say(report, "there", "is no memory",
+			   "to bring back addresses, routes and rules");
+	clean = undo_addrs(before, state, &ours, nl, report);
+	addr_list_fini(&ours);
+	if (rule_list_keep(nl, &before->rules, &made->rules, &rules) < 0) {
+		clean = say(report, "the", "rules", "could not be read back");
+		(void)route_undo(nl, &before->routes, &made->routes);
 	} else {
-		clean = check_addrs(&addrs, &before->addrs, links, "is left", report);
-		clean = check_addrs(&before->addrs, &addrs, links, "is gone", report) && clean;
-		clean = check_routes(&routes, &before->routes, links, "is left", report) && clean;
-		clean = check_routes(&before->routes, &routes, links, "is gone", report) && clean;
+		undo_routes(before, made, nl);
+		(void)rule_sync(nl, &rules, /* all= */ true, /* changes= */ NULL, &failure);
+		clean = rule_check_undone(nl, &rules, &made->rules, report) && clean;
 	}
-	clean = check_rules(before, nl, report) && clean;
-	addr_list_fini(&addrs);
-	msg_list_fini(&routes);
-	return clean;
+	msg_list_fini(&rules);
+	return route_check_undone(nl, &before->routes, &before->foreign, &made->routes,
+				  &state->links, report) &&
+	       clean;
 }

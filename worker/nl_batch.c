@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/rtnetlink.h>
+
 #include "worker/image_raw.h"
 
 enum {
@@ -86,12 +88,26 @@ void nl_batch_fini(struct nl_batch *batch)
 	batch->buf = NULL;
 }
 
+/* Requests come in fours: to make, delete, get and set (linux/rtnetlink.h). */
+static bool is_delete(uint16_t type)
+{
+	return type % 4 == RTM_DELLINK % 4;
+}
+
+static void set_mark(struct nl_batch *batch, size_t i, uint8_t value)
+{
+	if (batch->marks[i])
+		*batch->marks[i] = value;
+}
+
 static void judge(size_t i, int error, const char *text, void *data)
 {
 	struct nl_batch *batch = data;
+	const bool ignored = error && (error == batch->ignored[0] || error == batch->ignored[1]);
 
-	if (error == 0 || error == batch->ignored[0] || error == batch->ignored[1] ||
-	    batch->failure.error)
+	if (ignored || batch->deletes[i])
+		set_mark(batch, i, error == 0);
+	if (error == 0 || ignored || batch->tries || batch->failure.error)
 		return;
 	batch->failure.error = error;
 	batch->failure.i = batch->numbers[i];
@@ -102,6 +118,8 @@ static int send_all(struct nl_batch *batch, void *buf)
 {
 	int r = 0;
 
+	for (size_t i = 0; !batch->failure.error && i < batch->n; i++)
+		set_mark(batch, i, !batch->deletes[i]);
 	if (batch->n > 0 && !batch->failure.error)
 		r = nl_talk_each(batch->nl, buf, batch->len, batch->n, judge, batch);
 	/* Without an answer nobody knows which it was: the first one that was sent is named. */
@@ -115,6 +133,14 @@ static int send_all(struct nl_batch *batch, void *buf)
 int nl_batch_flush(struct nl_batch *batch)
 {
 	return send_all(batch, batch->buf);
+}
+
+static void note(struct nl_batch *batch, size_t i, uint16_t type, size_t number)
+{
+	batch->numbers[i] = number;
+	batch->deletes[i] = is_delete(type);
+	batch->marks[i] = batch->mark;
+	batch->mark = NULL;
 }
 
 /* One that is too long for the buffer goes by itself. */
@@ -131,7 +157,7 @@ static int send_long(struct nl_batch *batch, const struct nlmsghdr *from, uint16
 	memcpy(nlh, from, from->nlmsg_len);
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	batch->numbers[0] = number;
+	note(batch, 0, type, number);
 	batch->len = from->nlmsg_len;
 	batch->n = 1;
 	r = send_all(batch, nlh);
@@ -156,7 +182,7 @@ int nl_batch_add(struct nl_batch *batch, const struct nlmsghdr *nlh, uint16_t ty
 	memcpy(to, nlh, nlh->nlmsg_len);
 	to->nlmsg_type = type;
 	to->nlmsg_flags = NLM_F_REQUEST | flags;
-	batch->numbers[batch->n++] = number;
+	note(batch, batch->n++, type, number);
 	batch->len += len;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* Dumps of the target, and many requests to it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,14 @@ struct nl_batch {
 	uint8_t *buf; /* owned */
 	size_t len, n;
 	size_t numbers[NL_BATCH_MAX]; /* of those that are collected, for the failure */
+	uint8_t *marks[NL_BATCH_MAX]; /* likewise, see mark */
+	bool deletes[NL_BATCH_MAX];   /* likewise: it is an RTM_DEL* */
 	int ignored[2];               /* -errno that is no failure; 0: unused */
-	struct nl_failure failure;    /* the first one */
+	bool tries;                   /* nothing that the kernel refuses is one */
+	/* Borrowed, or NULL: becomes 1 when the next message that is added was taken; one that makes
+	 * something also where nobody knows: no answer came, or one that is not ignored. */
+	uint8_t *mark;
+	struct nl_failure failure; /* the first one */
 };
 
 /* Returns 0 or -ENOMEM. nl_batch_fini() is due in any case. */

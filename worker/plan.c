@@ -227,10 +227,10 @@ static void add_link_sysctls(struct plan *plan)
 
 static int plan_steps(struct plan *plan, struct report *report)
 {
-	/* Four steps a link at most, four of the state, and the kinds around them. */
-	plan->steps =
-		calloc(4 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS + 4 + 3,
-		       sizeof(*plan->steps));
+	/* Four steps a link at most, some of the state, and the kinds around them. */
+	plan->steps = calloc(4 * plan->n_links + plan->n_sets + plan->n_nsids + RULESET_PARTS +
+				     NETSTATE_STEPS_MAX + 3,
+			     sizeof(*plan->steps));
 	if (!plan->steps)
 		return report_fail(report, EXIT_OS_, "no memory for the steps");
 	if (plan->clears)

@@ -91,7 +91,10 @@ struct plan {
 /* How far up it is: 0, 1 for what can have ports, 2 for what lies on another link. */
 size_t plan_level(const struct plan_link *link);
 
-/* The steps for @state, which may be NULL, into @ret, which has room for four. Returns how many. */
+/* The steps for @state, which may be NULL, into @ret, which has room for NETSTATE_STEPS_MAX. Returns how many. */
+enum {
+	NETSTATE_STEPS_MAX = 5
+};
 size_t netstate_steps(const struct netstate *state, struct step *ret);
 
 /* Whether it can be a port, or have macvlans. */

@@ -10,11 +10,11 @@
 
 /* Within a plan the steps are in this order already. */
 static const unsigned int phases[] = {
-	[STEP_CLEAR] = 0,        [STEP_SYSCTLS] = 1, [STEP_NSID] = 2,     [STEP_MAKE] = 3,
+	[STEP_CLEAR] = 0,        [STEP_SYSCTLS] = 1,  [STEP_NSID] = 2,    [STEP_MAKE] = 3,
 	[STEP_MAKE_OWN] = 3,                        /* and 4 on top of another link */
 	[STEP_MASTER] = 5,       [STEP_SETTLE] = 6, /* to 8, from below upwards */
-	[STEP_LINK_SYSCTLS] = 9, [STEP_ADDRS] = 10,  [STEP_ROUTES] = 11,  [STEP_RULES] = 12,
-	[STEP_RULESET] = 13,     [STEP_VERIFY] = 14, [STEP_RELEASE] = 15,
+	[STEP_LINK_SYSCTLS] = 9, [STEP_ASIDE] = 10,   [STEP_ADDRS] = 11,  [STEP_ROUTES] = 12,
+	[STEP_RULES] = 13,       [STEP_RULESET] = 14, [STEP_VERIFY] = 15, [STEP_RELEASE] = 16,
 };
 
 static unsigned int phase_of(const struct plan *plan, const struct step *step)

@@ -1,6 +1,8 @@
 /*
  * The steps for addresses, routes and rules. Routes need addresses, and what the rules say is asked
- * when a gateway is looked for: so they come last, and until then it is the target's own. Pure.
+ * when a gateway is looked for: so they come last. Until then those of a new namespace are in force,
+ * if all of the target's are to be replaced anyway: they may be what a restore left that was killed,
+ * and may forbid everything. Pure.
  */
 #include "worker/netstate.h"
 #include "worker/plan.h"
@@ -22,6 +24,8 @@ size_t netstate_steps(const struct netstate *state, struct step *ret)
 
 	if (!state)
 		return 0;
+	if (state->rules.n > 0 && (state->routes[0].n > 0 || state->routes[1].n > 0))
+		ret[n++] = (struct step){ .type = STEP_ASIDE };
 	if (state->addrs.n > 0)
 		ret[n++] = (struct step){ .type = STEP_ADDRS, .n = state->addrs.n };
 	for (size_t i = 0; i < NETSTATE_ROUTES_MAX; i++) {

@@ -161,6 +161,11 @@ void plan_describe(const struct plan *plan, const struct step *step, char *ret, 
 		describe_ruleset(&plan->ruleset->parts[step->first], ruleset_jobs[step->first].load,
 				 ret, size);
 		break;
+	case STEP_ASIDE:
+		(void)snprintf(
+			ret, size,
+			"take rules that are in the way of routes away until these are made");
+		break;
 	case STEP_ADDRS:
 		(void)snprintf(ret, size, "add what is missing of %zu addresses", step->n);
 		break;

@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/exit.h"
+#include "common/nl.h"
 #include "worker/image_raw.h"
 #include "worker/raw_attr.h"
 #include "worker/state_route.h"
@@ -152,6 +153,47 @@ int route_put_nexthops(struct nlmsghdr *nlh, const struct nlattr *multipath, uin
 	}
 	mnl_attr_nest_end(nlh, nest);
 	return 0;
+}
+
+static bool has_encap(const struct nlattr *attr, const uint8_t *end)
+{
+	while (mnl_attr_ok(attr, (int)(end - (const uint8_t *)attr))) {
+		if (mnl_attr_get_type(attr) == RTA_ENCAP)
+			return true;
+		attr = mnl_attr_next(attr);
+	}
+	return false;
+}
+
+bool route_is_encapsulated(const struct nlmsghdr *nlh)
+{
+	const uint8_t *next = NULL;
+	const struct nlattr *attr;
+	size_t left = 0;
+
+	nl_attr_each (attr, nlh, sizeof(struct rtmsg)) {
+		if (mnl_attr_get_type(attr) == RTA_ENCAP)
+			return true;
+		if (mnl_attr_get_type(attr) != RTA_MULTIPATH)
+			continue;
+		next = mnl_attr_get_payload(attr);
+		left = mnl_attr_get_payload_len(attr);
+	}
+	while (left >= sizeof(struct rtnexthop)) {
+		const struct rtnexthop *hop = (const struct rtnexthop *)(const void *)next;
+		const size_t step = NLMSG_ALIGN((size_t)hop->rtnh_len);
+
+		if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > left)
+			break;
+		if (has_encap((const struct nlattr *)(const void *)(next + sizeof(*hop)),
+			      next + hop->rtnh_len))
+			return true;
+		if (step > left)
+			break;
+		next += step;
+		left -= step;
+	}
+	return false;
 }
 
 /* Of one that route_put_nexthops() took. */

@@ -262,7 +262,13 @@ int route_list_decode(const struct image_raw *raw, const struct route_source *so
 	const struct nlmsghdr *nlh;
 
 	while ((nlh = image_raw_next(&at))) {
-		int status = route_decode(nlh, source, &at, list);
+		const bool foreign = source->of_kernel && route_is_encapsulated(nlh);
+		int status = 0;
+
+		if (!foreign)
+			status = route_decode(nlh, source, &at, list);
+		else if (source->foreign)
+			status = route_decode(nlh, source, &at, source->foreign);
 
 		if (status == EXIT_OS_)
 			return report ? report_fail(report, EXIT_OS_, "no memory for the routes")

@@ -19,6 +19,9 @@ struct route_source {
 	bool of_kernel;         /* see raw_attrs() */
 	route_knows_link knows; /* NULL: all are taken */
 	const void *data;
+	/* Of the kernel: gets those with an encapsulation, told without it. This version makes none,
+	 * and so they are in no other list. NULL: nobody wants them. */
+	struct msg_list *foreign;
 };
 
 /* Decode one message and put the request for it into @list. What the kernel keeps by itself
@@ -37,6 +40,9 @@ int route_put_metrics(struct nlmsghdr *nlh, const struct nlattr *metrics, const 
 int route_put_nexthops(struct nlmsghdr *nlh, const struct nlattr *multipath, uint8_t family,
 		       const struct route_source *source, const struct raw_at *at);
 int route_check_via(const struct nlattr *via, const struct raw_at *at);
+
+/* Whether it, or one of its nexthops, is a lightweight tunnel. */
+bool route_is_encapsulated(const struct nlmsghdr *nlh);
 
 /* Whether one of the nexthops has a gateway. */
 bool route_has_gateway(const struct nlattr *multipath);

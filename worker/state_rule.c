@@ -167,3 +167,56 @@ uint8_t rule_family(const struct msg_list *list, size_t i)
 
 	return frh->family;
 }
+
+/* --- what is there by itself --- */
+
+/* fib_default_rules_init() in net/ipv4/fib_rules.c, fib6_rules_net_init() in net/ipv6/fib6_rules.c */
+static const struct {
+	uint8_t family;
+	uint32_t priority, table;
+} usual[] = {
+	{ AF_INET, 0, RT_TABLE_LOCAL },       { AF_INET, 32766, RT_TABLE_MAIN },
+	{ AF_INET, 32767, RT_TABLE_DEFAULT }, { AF_INET6, 0, RT_TABLE_LOCAL },
+	{ AF_INET6, 32766, RT_TABLE_MAIN },
+};
+
+static bool has_family(const struct msg_list *list, uint8_t family)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (rule_family(list, i) == family)
+			return true;
+	}
+	return false;
+}
+
+/* As put_rule() has what the kernel says of them. */
+int rule_list_usual(const struct msg_list *of, struct msg_list *ret)
+{
+	enum {
+		SIZE = 128
+	};
+
+	*ret = (struct msg_list){ 0 };
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+		struct msg_item item = { .order = usual[i].priority };
+		struct nlmsghdr *nlh = msg_list_room(ret, SIZE);
+		struct fib_rule_hdr *frh;
+
+		if (!has_family(of, usual[i].family))
+			continue;
+		if (!nlh)
+			return -ENOMEM;
+		nlh = mnl_nlmsg_put_header(nlh);
+		frh = mnl_nlmsg_put_extra_header(nlh, sizeof(*frh));
+		frh->family = usual[i].family;
+		frh->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(nlh, FRA_PRIORITY, usual[i].priority);
+		mnl_attr_put_u32(nlh, FRA_TABLE, usual[i].table);
+		mnl_attr_put_u32(nlh, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX);
+		mnl_attr_put_u8(nlh, FRA_PROTOCOL, RTPROT_KERNEL);
+		item.same = nlh->nlmsg_len - sizeof(*nlh);
+		if (msg_list_add(ret, &item) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -5,13 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/msg_list.h"
+
 struct image_raw;
-struct msg_list;
 struct nl_failure;
 struct nl_sock;
 struct nlmsghdr;
 struct raw_at;
 struct report;
+
+/* By the kernel's word. */
+struct rule_changes {
+	struct msg_list made, deleted; /* owned */
+};
 
 enum {
 	RULE_LIST_MAX = 65536
@@ -33,10 +39,15 @@ uint8_t rule_family(const struct msg_list *list, size_t i);
 int rule_list_get(struct nl_sock *nl, struct msg_list *ret);
 
 /* Make the rules of each family exactly those of @wanted, in their order. A family of which @wanted
- * has none is left alone, unless @all. Where a priority has them already nothing is done. Returns 0
- * or -errno with *ret_failure, whose i is the number in @wanted, or wanted->n. */
+ * has none is left alone, unless @all. Where a priority has them already nothing is done. What it did
+ * is put behind @changes (or NULL), also of a call that fails. Returns 0 or -errno with
+ * *ret_failure, whose i is the number in @wanted, or wanted->n. */
 int rule_sync(struct nl_sock *nl, const struct msg_list *wanted, bool all,
-	      struct nl_failure *ret_failure);
+	      struct rule_changes *changes, struct nl_failure *ret_failure);
+
+/* The rules that a new namespace has, of those families of which @of has some. Returns 0 or
+ * -ENOMEM; *ret is to be freed in any case. */
+int rule_list_usual(const struct msg_list *of, struct msg_list *ret);
 
 /* The number of the first of @wanted that the target does not have, or has not in this place;
  * wanted->n if there is none; -errno. *ret_more: the target has one that is not wanted. */

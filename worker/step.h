@@ -13,6 +13,7 @@ enum step_type {
 	STEP_SETTLE,       /* flags and MTU of links[first], where they are not right yet */
 	STEP_LINK_SYSCTLS, /* of links[first] */
 	STEP_RULESET,      /* part first of the images' ruleset */
+	STEP_ASIDE,        /* the target's rules, while routes are made */
 	STEP_ADDRS,        /* of state */
 	STEP_ROUTES,       /* state->routes[first] */
 	STEP_RULES,        /* of state */

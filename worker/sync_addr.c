@@ -182,22 +182,17 @@ static int sync_once(struct nl_batch *batch, const struct addr_list *wanted,
 int addr_sync(struct nl_sock *nl, const struct addr_list *wanted, const struct addr_links *links,
 	      struct nl_failure *ret_failure)
 {
-	struct addr_list sorted = { .n = wanted->n };
+	struct addr_list sorted = { 0 };
 	struct nl_batch batch;
 	int r;
 
 	*ret_failure = (struct nl_failure){ 0 };
 	r = nl_batch_init(&batch, nl);
-	sorted.addrs = calloc(wanted->n + 1, sizeof(*sorted.addrs));
-	if (r < 0 || !sorted.addrs) {
-		r = -ENOMEM;
-	} else {
-		memcpy(sorted.addrs, wanted->addrs, wanted->n * sizeof(*wanted->addrs));
-		addr_list_sort(&sorted);
-		/* What came or went since the dump is looked for in the next round. */
-		batch.ignored[0] = -EEXIST;
-		batch.ignored[1] = -EADDRNOTAVAIL;
-	}
+	/* What came or went since the dump is looked for in the next round. */
+	batch.ignored[0] = -EEXIST;
+	batch.ignored[1] = -EADDRNOTAVAIL;
+	if (r == 0)
+		r = addr_list_copy_sorted(wanted, &sorted);
 	for (int i = 0; r >= 0 && i < ROUNDS; i++) {
 		r = sync_once(&batch, wanted, &sorted, links);
 		if (r == 0)
@@ -211,8 +206,26 @@ int addr_sync(struct nl_sock *nl, const struct addr_list *wanted, const struct a
 
 /* --- the way back --- */
 
+int addr_list_copy_sorted(const struct addr_list *list, struct addr_list *ret)
+{
+	*ret = (struct addr_list){ .addrs = calloc(list->n + 1, sizeof(*ret->addrs)) };
+	if (!ret->addrs)
+		return -ENOMEM;
+	if (list->n > 0)
+		memcpy(ret->addrs, list->addrs, list->n * sizeof(*list->addrs));
+	ret->n = list->n;
+	addr_list_sort(ret);
+	return 0;
+}
+
+bool addr_is_ours(const struct addr *addr, const struct addr_list *ours)
+{
+	return addr_find(ours, addr) || is_loopback(addr) || is_link_local(addr);
+}
+
 static int delete_new(struct nl_batch *batch, const struct addr_list *now,
-		      const struct addr_list *before, const struct addr_links *links)
+		      const struct addr_list *before, const struct addr_list *ours,
+		      const struct addr_links *links)
 {
 	int r = 0;
 
@@ -221,13 +234,14 @@ static int delete_new(struct nl_batch *batch, const struct addr_list *now,
 
 		if (!addr_links_find(links, now->addrs[i].ifindex))
 			continue;
-		if (!was || !addr_is_as(&now->addrs[i], was))
+		if (was ? !addr_is_as(&now->addrs[i], was) : addr_is_ours(&now->addrs[i], ours))
 			r = delete_one(batch, &now->addrs[i], i);
 	}
 	return r < 0 ? r : nl_batch_flush(batch);
 }
 
-int addr_undo(struct nl_sock *nl, const struct addr_list *before, const struct addr_links *links)
+int addr_undo(struct nl_sock *nl, const struct addr_list *before, const struct addr_list *ours,
+	      const struct addr_links *links)
 {
 	struct addr_list now = { 0 };
 	struct nl_batch batch;
@@ -239,7 +253,7 @@ int addr_undo(struct nl_sock *nl, const struct addr_list *before, const struct a
 	if (r == 0)
 		r = addr_list_get(nl, &now);
 	if (r == 0)
-		r = delete_new(&batch, &now, before, links);
+		r = delete_new(&batch, &now, before, ours, links);
 	addr_list_fini(&now);
 	if (r == 0)
 		r = addr_list_get(nl, &now);

@@ -37,8 +37,16 @@ int addr_list_get(struct nl_sock *nl, struct addr_list *ret);
 int addr_sync(struct nl_sock *nl, const struct addr_list *wanted, const struct addr_links *links,
 	      struct nl_failure *ret_failure);
 
-/* Bring those on @links back to @before. Returns 0 or -errno. */
-int addr_undo(struct nl_sock *nl, const struct addr_list *before, const struct addr_links *links);
+/* All of @list, sorted. Returns 0 or -ENOMEM. */
+int addr_list_copy_sorted(const struct addr_list *list, struct addr_list *ret);
+
+/* Whether it may be of this restore: it is in @ours, which is what the images have, sorted, or such
+ * as the kernel makes when a link comes up. */
+bool addr_is_ours(const struct addr *addr, const struct addr_list *ours);
+
+/* Bring those on @links back to @before, but for new ones of somebody else. Returns 0 or -errno. */
+int addr_undo(struct nl_sock *nl, const struct addr_list *before, const struct addr_list *ours,
+	      const struct addr_links *links);
 
 /* The first of @wanted that the target does not have as it is wanted, or NULL; *ret_error is
  * -errno if that cannot be told. */

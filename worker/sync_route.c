@@ -6,6 +6,7 @@
 #include "worker/sync_route.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <linux/rtnetlink.h>
@@ -17,13 +18,15 @@
 #include "worker/state_route.h"
 #include "worker/sync_addr.h"
 
-int route_list_get(struct nl_sock *nl, struct msg_list *ret)
+int route_list_get(struct nl_sock *nl, struct msg_list *ret, struct msg_list *ret_foreign)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
-	const struct route_source source = { .of_kernel = true };
+	const struct route_source source = { .of_kernel = true, .foreign = ret_foreign };
 	int r = 0;
 
 	*ret = (struct msg_list){ 0 };
+	if (ret_foreign)
+		*ret_foreign = (struct msg_list){ 0 };
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
 		struct image_raw raw = { 0 };
 
@@ -37,33 +40,41 @@ int route_list_get(struct nl_sock *nl, struct msg_list *ret)
 
 /* NLM_F_APPEND: there may be several to one destination with the same metric, and they are looked
  * at in the order in which they were made. One that is there already is EEXIST. */
-static int add_routes(struct nl_batch *batch, const struct msg_list *list, const size_t *order)
+static int add_routes(struct nl_batch *batch, const struct msg_list *list, const size_t *order,
+		      uint8_t *made)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
 		const struct nlmsghdr *nlh = msg_list_get(list, order[i]);
 
-		if (!route_is_automatic(nlh))
-			r = nl_batch_add(batch, nlh, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND,
-					 order[i]);
+		if (route_is_automatic(nlh))
+			continue;
+		batch->mark = &made[order[i]];
+		r = nl_batch_add(batch, nlh, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, order[i]);
 	}
 	return r < 0 ? r : nl_batch_flush(batch);
 }
 
-int route_sync(struct nl_sock *nl, const struct msg_list *wanted, struct nl_failure *ret_failure)
+int route_sync(struct nl_sock *nl, const struct msg_list *wanted, struct msg_list *made,
+	       struct nl_failure *ret_failure)
 {
 	_cleanup_free_ size_t *order = msg_list_by_order(wanted);
+	_cleanup_free_ uint8_t *flags = calloc(wanted->n + 1, 1);
 	struct nl_batch batch;
 	int r;
 
 	*ret_failure = (struct nl_failure){ 0 };
 	r = nl_batch_init(&batch, nl);
 	batch.ignored[0] = -EEXIST;
-	if (r == 0 && !order)
+	if (r == 0 && (!order || !flags || msg_list_reserve(made, wanted) < 0))
 		r = -ENOMEM;
 	if (r == 0)
-		r = add_routes(&batch, wanted, order);
+		r = add_routes(&batch, wanted, order, flags);
+	for (size_t i = 0; order && flags && i < wanted->n; i++) {
+		if (flags[order[i]])
+			(void)msg_list_copy(made, wanted, order[i]);
+	}
 	*ret_failure = batch.failure;
 	nl_batch_fini(&batch);
 	return r;
@@ -112,7 +123,7 @@ int route_drop_extra(struct nl_sock *nl, const struct msg_list *wanted,
 	r = nl_batch_init(&batch, nl);
 	batch.ignored[0] = -ESRCH;
 	if (r == 0)
-		r = sorted ? route_list_get(nl, &now) : -ENOMEM;
+		r = sorted ? route_list_get(nl, &now, /* ret_foreign= */ NULL) : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < now.n; i++) {
 		const struct nlmsghdr *nlh = msg_list_get(&now, i);
 		const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
@@ -128,50 +139,6 @@ int route_drop_extra(struct nl_sock *nl, const struct msg_list *wanted,
 	return r;
 }
 
-/* --- the way back --- */
-
-/* What @list has and @other has not is sent as @type. */
-static int send_difference(struct nl_batch *batch, const struct msg_list *list,
-			   const struct msg_list *other, uint16_t type, uint16_t flags)
-{
-	_cleanup_free_ size_t *sorted = msg_list_by_content(other);
-	_cleanup_free_ size_t *order = msg_list_by_order(list);
-	int r = 0;
-
-	if (!sorted || !order)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < list->n; i++) {
-		/* The last ones first, if they are to go: no gateway is left without its way. */
-		const size_t j = order[type == RTM_DELROUTE ? list->n - 1 - i : i];
-		const struct nlmsghdr *nlh = msg_list_get(list, j);
-
-		if (!route_is_automatic(nlh) && !msg_list_has(other, sorted, list, j))
-			r = nl_batch_add(batch, nlh, type, flags, j);
-	}
-	return r < 0 ? r : nl_batch_flush(batch);
-}
-
-int route_undo(struct nl_sock *nl, const struct msg_list *before)
-{
-	struct msg_list now = { 0 };
-	struct nl_batch batch;
-	int r;
-
-	r = nl_batch_init(&batch, nl);
-	batch.ignored[0] = -EEXIST;
-	batch.ignored[1] = -ESRCH;
-	if (r == 0)
-		r = route_list_get(nl, &now);
-	if (r == 0)
-		r = send_difference(&batch, &now, before, RTM_DELROUTE, 0);
-	if (r == 0)
-		r = send_difference(&batch, before, &now, RTM_NEWROUTE,
-				    NLM_F_CREATE | NLM_F_APPEND);
-	msg_list_fini(&now);
-	nl_batch_fini(&batch);
-	return r;
-}
-
 long route_first_missing(struct nl_sock *nl, const struct msg_list *wanted)
 {
 	_cleanup_free_ size_t *sorted = NULL;
@@ -179,7 +146,7 @@ long route_first_missing(struct nl_sock *nl, const struct msg_list *wanted)
 	long missing = (long)wanted->n;
 	int r;
 
-	r = route_list_get(nl, &now);
+	r = route_list_get(nl, &now, /* ret_foreign= */ NULL);
 	if (r == 0) {
 		sorted = msg_list_by_content(&now);
 		r = sorted ? 0 : -ENOMEM;

@@ -103,22 +103,49 @@ static int each_difference(const struct side *has, const struct side *wants, on_
 	return r;
 }
 
+struct replacing {
+	struct nl_batch batch;
+	uint8_t *deleted, *made; /* owned; by number: of what there was, and of what is wanted */
+};
+
+static int replacing_init(struct replacing *replacing, struct nl_sock *nl,
+			  const struct msg_list *has, const struct msg_list *wanted)
+{
+	replacing->deleted = calloc(has->n + 1, 1);
+	replacing->made = calloc(wanted->n + 1, 1);
+	if (!replacing->deleted || !replacing->made)
+		return -ENOMEM;
+	return nl_batch_init(&replacing->batch, nl);
+}
+
+static void replacing_fini(struct replacing *replacing)
+{
+	nl_batch_fini(&replacing->batch);
+	free(replacing->deleted);
+	free(replacing->made);
+}
+
 /* A request to delete takes the first rule that has all that it says, and more than it says
  * (fib_nl_delrule()): in the order of the list, that is the one that is meant. So a priority is
  * deleted whole. */
 static int replace_group(const struct side *has, size_t i, size_t i_end, const struct side *wants,
 			 size_t j, size_t j_end, void *data)
 {
-	struct nl_batch *batch = data;
+	struct replacing *replacing = data;
+	struct nl_batch *batch = &replacing->batch;
 	int r = 0;
 
-	for (; r == 0 && i < i_end; i++)
+	for (; r == 0 && i < i_end; i++) {
+		batch->mark = &replacing->deleted[has->order[i]];
 		r = nl_batch_add(batch, msg_list_get(has->list, has->order[i]), RTM_DELRULE, 0,
 				 j < j_end ? wants->order[j] : wants->list->n);
+	}
 	/* Without NLM_F_EXCL: there may be two that are the same. */
-	for (; r == 0 && j < j_end; j++)
+	for (; r == 0 && j < j_end; j++) {
+		batch->mark = &replacing->made[wants->order[j]];
 		r = nl_batch_add(batch, msg_list_get(wants->list, wants->order[j]), RTM_NEWRULE,
 				 NLM_F_CREATE, wants->order[j]);
+	}
 	return r;
 }
 
@@ -163,24 +190,40 @@ static int for_families(const struct msg_list *has, const struct msg_list *wante
 	return r;
 }
 
+static void copy_marked(const struct msg_list *from, const uint8_t *marks, struct msg_list *to)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		if (marks[i])
+			(void)msg_list_copy(to, from, i); /* there is room */
+	}
+}
+
 int rule_sync(struct nl_sock *nl, const struct msg_list *wanted, bool all,
-	      struct nl_failure *ret_failure)
+	      struct rule_changes *changes, struct nl_failure *ret_failure)
 {
 	struct msg_list has = { 0 };
-	struct nl_batch batch;
+	struct replacing replacing = { 0 };
 	int r;
 
 	*ret_failure = (struct nl_failure){ 0 };
-	r = nl_batch_init(&batch, nl);
+	r = rule_list_get(nl, &has);
 	if (r == 0)
-		r = rule_list_get(nl, &has);
+		r = replacing_init(&replacing, nl, &has, wanted);
+	if (r == 0 && changes &&
+	    (msg_list_reserve(&changes->made, wanted) < 0 ||
+	     msg_list_reserve(&changes->deleted, &has) < 0))
+		r = -ENOMEM;
 	if (r == 0)
-		r = for_families(&has, wanted, all, replace_group, &batch);
+		r = for_families(&has, wanted, all, replace_group, &replacing);
 	if (r == 0)
-		r = nl_batch_flush(&batch);
-	*ret_failure = batch.failure;
+		r = nl_batch_flush(&replacing.batch);
+	if (changes && replacing.made && replacing.deleted) {
+		copy_marked(wanted, replacing.made, &changes->made);
+		copy_marked(&has, replacing.deleted, &changes->deleted);
+	}
+	*ret_failure = replacing.batch.failure;
 	msg_list_fini(&has);
-	nl_batch_fini(&batch);
+	replacing_fini(&replacing);
 	return r;
 }
 

@@ -91,6 +91,8 @@ int undo_remember(struct undo *ret, struct target *target, struct report *report
 		return report_fail(report, EXIT_OS_,
 				   "cannot read what the target is like, so nothing was done: %s",
 				   strerror(-r));
+	if (ret->images)
+		netstate_warn_foreign(&ret->state, &ret->images->links, report);
 	return 0;
 }
 
@@ -212,7 +214,8 @@ bool undo_run(const struct undo *undo, struct target *target, struct report *rep
 	clean = undo_links(undo, target, report) && clean;
 	clean = undo_sysctls(undo, target, report) && clean;
 	if (undo->images)
-		clean = netstate_undo(&undo->state, &undo->images->links, &target->nl, report) &&
+		clean = netstate_undo(&undo->state, undo->images, &undo->made, &target->nl,
+				      report) &&
 			clean;
 	return clean;
 }
@@ -225,5 +228,6 @@ void undo_fini(struct undo *undo)
 	links_fini(&undo->links);
 	ruleset_undo_fini(&undo->ruleset);
 	netstate_before_fini(&undo->state);
+	netstate_made_fini(&undo->made);
 	*undo = (struct undo){ 0 };
 }

@@ -19,6 +19,7 @@ struct undo {
 	struct link_list links; /* owned; as they were, without those of an interrupted restore */
 	struct ruleset_undo ruleset;   /* owned; filled in by the steps that touch it */
 	struct netstate_before state;  /* owned */
+	struct netstate_made made;     /* owned; filled in by the steps */
 	const struct netstate *images; /* borrowed; whose links the state is put back on */
 	bool gave_nsids; /* these stay: the kernel takes none back (RTM_DELNSID: EOPNOTSUPP) */
 };

@@ -10,6 +10,8 @@
  *   HOW "die"      is the end: a call that the worker's filter does not know, so that the kernel
  *                  ends it as by SIGKILL
  *
+ *   HOW "wait"     goes on when there is a byte to be read from stdin
+ *
  * Only the worker itself is counted, not the helper that it forks.
  */
 #define _GNU_SOURCE
@@ -42,6 +44,7 @@ static const char *const names[WHAT_MAX] = { "send", "ack", "write", "open", "io
 static unsigned long counts[WHAT_MAX], wanted;
 static enum what fault = WHAT_MAX;
 static int how; /* an errno, or 0 for the end */
+static int waits;
 static pid_t worker;
 static int confined, listing;
 static char last[256]; /* the file that was opened last, less its name */
@@ -60,6 +63,7 @@ static __attribute__((constructor)) void begin(void)
 	for (fault = 0; fault < WHAT_MAX && strcmp(names[fault], what) != 0; fault++)
 		;
 	how = atoi(end);
+	waits = strcmp(end, "wait") == 0;
 }
 
 /* Whether the fault is here, and the call is to fail with errno. */
@@ -79,6 +83,10 @@ static int is_here(enum what what, const char *label)
 	if (what != fault || counts[what] != wanted)
 		return 0;
 	(void)!syscall(SYS_write, STDERR_FILENO, here, sizeof(here) - 1);
+	if (waits) {
+		(void)!syscall(SYS_read, STDIN_FILENO, line, 1);
+		return 0;
+	}
 	if (!how)
 		(void)syscall(SYS_getppid);
 	errno = how;

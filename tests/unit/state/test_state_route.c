@@ -427,6 +427,49 @@ static void nexthop_object_of_the_target(void **state)
 	msg_list_fini(&list);
 }
 
+/* Routes of the target with an encapsulation, which no kernel is asked for: they are told apart. */
+static void encapsulated(void **state)
+{
+	static const struct {
+		struct nlattr nest;
+		uint32_t tunnel;
+	} encap = { { 8, 1 }, 7 };
+	struct msg_list list = { 0 }, foreign = { 0 };
+	const struct route_source source = { .of_kernel = true, .foreign = &foreign };
+	const struct route_source strict = { .of_kernel = true };
+	struct {
+		struct rtnexthop hop;
+		struct nlattr type;
+		uint16_t type_value, padding;
+		struct nlattr encap;
+		uint8_t encap_value[sizeof(encap)];
+	} nest = { { 28, 0, 2, 42 }, { 6, RTA_ENCAP_TYPE }, 1, 0, { 12, RTA_ENCAP }, { 8, 0, 1 } };
+	static struct rawfile f;
+	struct image_raw raw;
+
+	(void)state;
+	f = (struct rawfile){ 0 };
+	full4(&f);
+	add(&f, AF_INET, RT_SCOPE_UNIVERSE);
+	rawfile_u32(&f, RTA_OIF, 42);
+	rawfile_attr(&f, RTA_ENCAP, &encap, sizeof(encap));
+	rawfile_attr(&f, RTA_ENCAP_TYPE, &(uint16_t){ 1 }, 2);
+	add(&f, AF_INET, RT_SCOPE_UNIVERSE);
+	rawfile_attr(&f, RTA_MULTIPATH, &nest, sizeof(nest));
+	rawfile_take(&f, &raw);
+	assert_int_equal(route_list_decode(&raw, &source, NULL, &list), 0);
+	assert_int_equal(list.n, 1);
+	assert_int_equal(foreign.n, 2);
+	assert_int_equal(mnl_attr_get_u32(find(&foreign, 0, RTA_OIF)), 42);
+	assert_null(find(&foreign, 0, RTA_ENCAP));
+	msg_list_fini(&list);
+	assert_int_equal(route_list_decode(&raw, &strict, NULL, &list), 0);
+	assert_int_equal(list.n, 1);
+	image_raw_fini(&raw);
+	msg_list_fini(&list);
+	msg_list_fini(&foreign);
+}
+
 static void nexthop_lengths(void **state)
 {
 	(void)state;
@@ -478,6 +521,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(nexthop_object),
 		cmocka_unit_test(nexthop_object_of_the_target),
+		cmocka_unit_test(encapsulated),
 		cmocka_unit_test(nexthop_lengths),
 		cmocka_unit_test(automatic),
 	};

@@ -206,7 +206,7 @@ static int in_a_namespace(void *arg)
 {
 	static const uint8_t one[4] = { 10, 0, 0, 1 }, two[4] = { 10, 0, 0, 2 };
 	struct nl_sock nl = { .fd = -1, .buf = buffer.bytes };
-	struct msg_list wanted, before, after;
+	struct msg_list wanted, before, after, usual;
 	static struct rawfile f;
 	struct nl_failure failure;
 	bool more;
@@ -216,6 +216,10 @@ static int in_a_namespace(void *arg)
 	NEED(nl_open(&nl.fd) == 0);
 	CHECK(rule_list_get(&nl, &before) == 0);
 	CHECK(before.n >= 3);
+	CHECK(rule_list_usual(&before, &usual) == 0);
+	CHECK(usual.n == before.n);
+	CHECK(rule_first_missing(&nl, &usual, true, &more) == (long)usual.n && !more);
+	msg_list_fini(&usual);
 	/* A looser one before and behind stricter ones of its priority, and twice the same. */
 	put(&f, 50, 9, one);
 	put(&f, 50, 9, NULL);
@@ -224,11 +228,11 @@ static int in_a_namespace(void *arg)
 	put(&f, 0, 255, NULL);
 	wanted = list_of(&f);
 	CHECK(rule_first_missing(&nl, &wanted, false, &more) == 4 || more);
-	CHECK(rule_sync(&nl, &wanted, false, &failure) == 0);
+	CHECK(rule_sync(&nl, &wanted, false, NULL, &failure) == 0);
 	CHECK(rule_first_missing(&nl, &wanted, false, &more) == (long)wanted.n && !more);
 	CHECK(rule_list_get(&nl, &after) == 0);
-	CHECK(rule_sync(&nl, &wanted, false, &failure) == 0);
-	CHECK(rule_sync(&nl, &before, true, &failure) == 0);
+	CHECK(rule_sync(&nl, &wanted, false, NULL, &failure) == 0);
+	CHECK(rule_sync(&nl, &before, true, NULL, &failure) == 0);
 	CHECK(rule_first_missing(&nl, &before, true, &more) == (long)before.n && !more);
 	CHECK(rule_first_missing(&nl, &after, true, &more) < (long)after.n || more);
 	msg_list_fini(&wanted);
