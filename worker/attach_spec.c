@@ -310,6 +310,15 @@ static int parse_head(struct attach_spec *spec, char *head, struct report *repor
 	return status ? status : set_parent(spec, colon + 1, report);
 }
 
+/* The other way to write it: blanks between the keys. Those within a value stay. */
+static void put_commas(char *text)
+{
+	for (char *p = strchr(text, ' '); p; p = strchr(p + 1, ' ')) {
+		if (p[1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '=')
+			*p = ',';
+	}
+}
+
 int attach_spec_parse(struct attach_spec *spec, const char *text, struct report *report)
 {
 	char copy[ATTACH_TEXT_MAX];
@@ -321,6 +330,7 @@ int attach_spec_parse(struct attach_spec *spec, const char *text, struct report 
 		return report_fail(report, EXIT_USAGE_, "a description of more than %zu bytes",
 				   sizeof(copy) - 1);
 	(void)snprintf(copy, sizeof(copy), "%s", text);
+	put_commas(copy);
 	status = parse_head(spec, strsep(&rest, ","), report);
 	while (!status && (part = strsep(&rest, ","))) {
 		char *value = strchr(part, '=');

@@ -48,7 +48,8 @@ void attach_spec_init(struct attach_spec *spec);
 int attach_spec_set(struct attach_spec *spec, const char *key, const char *value,
 		    struct report *report);
 
-/* NAME:PARENT[,KEY=VALUE]..., as in an annotation. Returns likewise. */
+/* NAME:PARENT[,KEY=VALUE]..., as in an annotation; blanks may be in the place of the commas, as some
+ * Podmans cut their options at commas. Returns likewise. */
 int attach_spec_parse(struct attach_spec *spec, const char *text, struct report *report);
 
 /* Whether it is whole. Returns likewise. */

@@ -3,12 +3,12 @@
  * platform Hooks"). The container's state comes as JSON on stdin, and says by its annotations what
  * is wanted:
  *
- *   netcr.macvlan = NAME:PARENT[,KEY=VALUE]...[;NAME:PARENT...]
+ *   netcr.macvlan = NAME:PARENT[,KEY=VALUE]...[;NAME:PARENT...]    or with blanks for the commas
  *   netcr.images = DIR               restore the images in DIR instead
  *   netcr.external = KEY[;KEY]...    with what --external says for them
  *
  * When the container is being created, the links are made; what is wrong ends the creation, and
- * the runtime shows what was said on stderr. When it has stopped there is nothing to do: its links
+ * the runtime shows what was said on stderr (see crun_log.h). When it has stopped there is nothing to do: its links
  * went with its network namespace, and what the broker counted with them.
  */
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "worker/attach.h"
 #include "worker/attach_act.h"
 #include "worker/commands.h"
+#include "worker/crun_log.h"
 #include "worker/options.h"
 #include "worker/report.h"
 #include "worker/restore_act.h"
@@ -77,12 +78,14 @@ static int read_state(struct hook *h)
 	return 0;
 }
 
+/* 0 is what crun says in the stage createContainer, where the hook is in the container's namespaces
+ * already: they are the target then, as without --pid. */
 static int take_pid(struct hook *h)
 {
 	const json_t *pid = json_object_get(h->state, "pid");
 	const json_int_t value = json_integer_value(pid);
 
-	if (!json_is_integer(pid) || value < 1 || value > INT32_MAX)
+	if (!json_is_integer(pid) || value < 0 || value > INT32_MAX)
 		return report_fail(&h->report, EXIT_USAGE_,
 				   "the container's state names no process (pid)");
 	h->options.target.pid = (pid_t)value;
@@ -173,6 +176,23 @@ static int check_names(struct hook *h, bool *ret_any)
 	return 0;
 }
 
+/* Podman before 5.0 cuts --annotation at commas, and the keys get away. */
+static int check_cut(struct hook *h)
+{
+	static const char *const keys[] = { "mode",    "mac",   "mtu",    "address",
+					    "gateway", "route", "no-ipv6" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (find_annotation(h, keys[i]))
+			return report_fail(
+				&h->report, EXIT_USAGE_,
+				"the container has an annotation '%s', which was cut off "
+				"from %s at a comma: put blanks in the place of commas",
+				keys[i], MACVLAN);
+	}
+	return 0;
+}
+
 static int check_annotations(struct hook *h)
 {
 	const bool macvlan = find_annotation(h, MACVLAN), images = find_annotation(h, IMAGES);
@@ -184,7 +204,7 @@ static int check_annotations(struct hook *h)
 	if (!macvlan && !images)
 		return report_fail(&h->report, EXIT_USAGE_,
 				   "the container has the annotation " EXTERNAL " without " IMAGES);
-	return 0;
+	return macvlan ? check_cut(h) : 0;
 }
 
 static bool is_stopped(const struct hook *h)
@@ -224,12 +244,17 @@ static int run(struct hook *h)
 int cmd_oci_hook(int argc, char *argv[])
 {
 	static struct hook h;
+	struct crun_log crun;
 	int status;
 
+	crun_log_open(&crun);
 	status = options_parse(argc, argv, OPTION_BROKER | OPTION_JSON, &h.options, &h.report);
 	if (!status)
 		(void)run(&h);
 	status = report_finish(&h.report);
+	if (status)
+		crun_log_write(&crun, "netcr-worker", h.report.text);
+	crun_log_close(&crun);
 	json_decref(h.state);
 	options_fini(&h.options);
 	report_fini(&h.report);

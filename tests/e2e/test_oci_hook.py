@@ -30,6 +30,35 @@ def test_several_links(attach, container, user1):
     assert links["eth1"]["mtu"] == 1400
 
 
+def test_blanks_for_commas(attach, container, user1):
+    """Podman 4.3 cuts what it is given at commas. A value keeps the blanks that it has."""
+    box = container(user1)
+    attach.hook(box, {KEY: "eth0:par0 address=192.0.2.2/24 route=198.51.100.0/24 via 192.0.2.1 "
+                      "mtu=1400"})
+    assert macvlans(box)["eth0"]["mtu"] == 1400
+    (route,) = json.loads(box.ip("-json", "route", "show", "198.51.100.0/24"))
+    assert route["gateway"] == "192.0.2.1"
+
+
+def test_in_the_containers_namespaces(attach, container, user1, worker):
+    """As crun runs the stage createContainer: there is no pid."""
+    box = container(user1)
+    state = json.dumps({"pid": 0, "status": "created", "annotations": {KEY: "eth0:par0"}})
+    argv = attach.argv("oci-hook")
+    argv[argv.index(worker):argv.index(worker)] = ["nsenter", f"--target={box.pid}", "--user",
+                                                   "--net", "--preserve-credentials", "--"]
+    done = subprocess.run(argv, env=user1.sudo_env(), timeout=60, check=False, input=state,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done
+    assert "eth0" in macvlans(box)
+
+
+def test_never_in_the_hosts_namespaces(attach, user1):
+    done = attach.run("oci-hook", user=user1, stdin=json.dumps(
+        {"pid": 0, "status": "created", "annotations": {KEY: "eth0:par0"}}))
+    assert done.status != 0 and not done.audit, done
+
+
 def test_no_annotation(attach, container, user1):
     box = container(user1)
     before = snapshot(box)
@@ -120,6 +149,9 @@ def test_images_as_json(attach, container, user1, stage):
     ({EXTERNAL: "macvlan[*]:par0"}, 64, "netcr.external without netcr.images"),
     ({"netcr.macvlans": "eth0:par0"}, 64, "the annotation netcr.macvlans, which is not one of"),
     ({KEY: "eth0:par0", "netcr.": "x"}, 64, "the annotation netcr., which is not one of"),
+    ({KEY: "eth0:par0", "address": "192.0.2.2/24"}, 64,
+     "an annotation 'address', which was cut off from netcr.macvlan at a comma"),
+    ({KEY: "eth0:par0 address"}, 64, "parent par0 address: not a name of an interface"),
     ({KEY: ["eth0:par0"]}, 64, "netcr.macvlan is not a string"),
 ])
 def test_annotations_refused(attach, container, user1, stage, annotations, status, why):
