@@ -12,6 +12,7 @@ What a test can ask for:
     host, lan    namespaces.Netns: the "host" with the parent par0, a veth whose other end par0p
                  is in lan. Shared by all tests of a run: leave them as they are
     with_file_caps  path of a copy of netcr-broker with cap_net_admin+ep
+    world        a host with netcr installed, where users have Podman (podman.World)
     own_host     a host with par0 of this test alone, to break
     procs        namespaces.Procs of this test: what is started by it is ended with the test
     container    container(user, subids=False): a new rootless container (namespaces.Container)
@@ -47,6 +48,7 @@ sys.path.insert(0, os.path.join(TESTS, "lib"))
 
 import namespaces  # noqa: E402
 import netcr_client  # noqa: E402
+import podman  # noqa: E402
 import service as service_lib  # noqa: E402
 
 USERS = ("netcr-test1", "netcr-test2")
@@ -192,6 +194,13 @@ def host(run_procs, lan):
     ns = namespaces.Netns(run_procs)
     namespaces.connect(ns, lan)
     return ns
+
+
+@pytest.fixture(scope="session")
+def world(stage):
+    """A host of its own with netcr installed, for Podman and the runtimes (podman.World)."""
+    with namespaces.Procs() as procs:
+        yield podman.World(procs, stage, os.path.join(build_dir(), "dist", "oci", "netcr.json"))
 
 
 # --- what each test has for itself

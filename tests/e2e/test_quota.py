@@ -20,7 +20,7 @@ def ledger_of(host):
 
 def records(host):
     """(uid, nsid) of each record of the ledger."""
-    with open(ledger_of(host), "rb") as f:
+    with open(host.file(ledger_of(host)), "rb") as f:
         data = f.read()
     slots = [data[i:i + SLOT] for i in range(HEADER, len(data), SLOT)]
     return [struct.unpack("=Ii", slot[:8]) for slot in slots if any(slot)]

@@ -184,6 +184,11 @@ class Netns:
         """A path to the namespace, good for nsenter --net= and ip link set netns."""
         return f"/proc/{self.pid}/ns/net"
 
+    @staticmethod
+    def file(path):
+        """A file of this place, for who is outside."""
+        return path
+
     def argv(self, *command):
         return ["nsenter", f"--net={self.path}", "--", *[str(c) for c in command]]
 
