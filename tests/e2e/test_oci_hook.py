@@ -40,6 +40,13 @@ def test_blanks_for_commas(attach, container, user1):
     assert route["gateway"] == "192.0.2.1"
 
 
+def test_passthru_has_the_parents_mac(attach, container, user1):
+    """For networks with one MAC address a port, as docs/podman.md has it."""
+    box = container(user1)
+    attach.hook(box, {KEY: "eth0:par0 mode=passthru"}, modes=("passthru",))
+    assert macvlans(box)["eth0"]["address"] == attach.host.links()["par0"]["address"]
+
+
 def test_in_the_containers_namespaces(attach, container, user1, worker):
     """As crun runs the stage createContainer: there is no pid."""
     box = container(user1)
