@@ -24,8 +24,10 @@
 #include "common/log.h"
 #include "worker/broker_client.h"
 #include "worker/commands.h"
+#include "worker/detour.h"
 #include "worker/options.h"
 #include "worker/report.h"
+#include "worker/target.h"
 
 #ifndef NS_GET_ID
 #define NS_GET_ID _IOR(NSIO, 13, uint64_t) /* Linux 6.18 */
@@ -97,9 +99,17 @@ static int try_pidfd(void)
 	return syscall(SYS_pidfd_open, getpid(), 0U) < 0 ? -errno : 0;
 }
 
+/* 0 where there is none. */
+static long landlock_abi(void)
+{
+	const long abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1U);
+
+	return abi < 0 ? 0 : abi;
+}
+
 static int try_landlock(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1U) < 0 ? -errno : 0;
+	return landlock_abi() > 0 ? 0 : -errno;
 }
 
 static int try_netns_id(void)
@@ -121,12 +131,28 @@ static int try_sysctls(void)
 	return fd < 0 || write(fd, "1\n", 2) < 0 ? -errno : 0;
 }
 
+static int try_pidfd_namespaces(void)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+
+	return pidfd < 0 || ioctl(pidfd, TARGET_PIDFD_GET_NET, 0) < 0 ? -errno : 0;
+}
+
+static int try_exact_index(void)
+{
+	return detour_is_due() ? -ENOTSUP : 0;
+}
+
 static const struct trial trials[] = {
 	{ "user-namespaces", "a rootless container", try_userns, true },
 	{ "macvlan", "macvlans; load the module as root: modprobe macvlan", try_macvlan, true },
 	{ "sysctls", "sysctls of the container's namespace; /proc/sys has to be writable",
 	  try_sysctls, true },
 	{ "pidfd", "targets by --pid", try_pidfd, true },
+	{ "pidfd-namespaces", "namespaces of a pidfd; /proc and a second look serve",
+	  try_pidfd_namespaces, false },
+	{ "exact-index", "an index that the host has, too; a detour serves, of some 30 ms a link",
+	  try_exact_index, false },
 	{ "landlock", "confinement of both programs by path; they go without", try_landlock,
 	  false },
 	{ "netns-id", "ids of namespaces that are never used again; the inode serves", try_netns_id,
@@ -166,13 +192,14 @@ static void check_kernel(struct report *report)
 
 		(void)json_object_set_new(object, t->name, json_boolean(r == 0));
 		if (!report->json)
-			(void)printf("  %-16s %s%s%s%s\n", t->name, r == 0 ? "yes" : "no (",
+			(void)printf("  %-17s%s%s%s%s\n", t->name, r == 0 ? "yes" : "no (",
 				     r == 0 ? "" : log_errname(-r), r == 0 ? "" : "): for ",
 				     r == 0 ? "" : t->for_what);
 		if (r < 0 && t->required)
 			(void)report_fail(report, EXIT_OS_, "this kernel does not do %s (%s): %s",
 					  t->name, log_errname(-r), t->for_what);
 	}
+	(void)json_object_set_new(object, "landlock-abi", json_integer(landlock_abi()));
 	(void)json_object_set_new(report->root, "kernel", object);
 }
 

@@ -84,6 +84,17 @@ static int check_type(int fd, int type, const char *what, struct report *report)
 	return 0;
 }
 
+/* The namespaces of the very process that the pidfd is of. Any failure leaves it to /proc, which
+ * has the words for it. */
+static bool open_of_pidfd(int pidfd, struct target *ret)
+{
+	ret->netns = ioctl(pidfd, TARGET_PIDFD_GET_NET, 0);
+	ret->userns = ret->netns < 0 ? -1 : ioctl(pidfd, TARGET_PIDFD_GET_USER, 0);
+	if (ret->userns < 0)
+		fd_closep(&ret->netns);
+	return ret->userns >= 0;
+}
+
 static int open_of_pid(pid_t pid, struct target *ret, struct report *report)
 {
 	_cleanup_fd_ int pidfd = -1;
@@ -94,6 +105,8 @@ static int open_of_pid(pid_t pid, struct target *ret, struct report *report)
 	if (pidfd < 0)
 		return report_fail(report, EXIT_OS_, "cannot open process %d: %s", pid,
 				   strerror(errno));
+	if (open_of_pidfd(pidfd, ret))
+		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	status = open_ns(path, &ret->netns, report);
 	if (status)

@@ -15,6 +15,10 @@ struct id_map;
 struct report;
 struct target_args;
 
+/* PIDFD_GET_NET_NAMESPACE and PIDFD_GET_USER_NAMESPACE, Linux 6.11; which Debian 12's headers lack. */
+#define TARGET_PIDFD_GET_NET _IO(0xFF, 4)
+#define TARGET_PIDFD_GET_USER _IO(0xFF, 9)
+
 struct target {
 	int netns;    /* owned */
 	int lock;     /* owned; while it is open, no other restore changes this netns */

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-TRIALS = ["user-namespaces", "macvlan", "sysctls", "pidfd", "landlock", "netns-id"]
+TRIALS = ["user-namespaces", "macvlan", "sysctls", "pidfd", "pidfd-namespaces",
+          "exact-index", "landlock", "netns-id"]
 
 
 @pytest.fixture
@@ -40,12 +41,13 @@ def test_json(check, user1):
     report = json.loads(done.stdout)
     assert (report["schema"], report["command"], report["status"]) == (1, "check", 0)
     assert report["kernel"]["release"] == os.uname().release
-    assert set(report["kernel"]) == {"release", *TRIALS}
+    assert set(report["kernel"]) == {"release", "landlock-abi", *TRIALS}
     assert all(report["kernel"][name] is True for name in TRIALS[:4])
     broker = report["broker"]
     assert (broker["version"], broker["uid"], broker["max_links"]) == (1, user1.uid, 128)
     assert broker["release"]
     assert (broker["landlock_abi"] > 0) == report["kernel"]["landlock"]
+    assert broker["landlock_abi"] == report["kernel"]["landlock-abi"]
     assert broker["netns_id"] == report["kernel"]["netns-id"]
 
 
