@@ -5,6 +5,8 @@
  */
 #include "worker/link_outside.h"
 
+#include <string.h>
+
 #include <linux/if_ether.h>
 
 #include "worker/externals.h"
@@ -65,10 +67,32 @@ static int check_device(const struct plan_link *link, const struct plan_input *i
 	return 0;
 }
 
+/* A key is for the link of that name in each of several namespaces, but outside there is one. */
+static int check_once(const struct plan_link *link, const struct plan_input *in,
+		      struct report *report)
+{
+	for (size_t i = 0; i < in->n_all; i++) {
+		const struct plan *plan = in->all[i].plan;
+
+		for (size_t j = 0; &in->all[i] != in && j < plan->n_links; j++) {
+			const struct plan_link *other = &plan->links[j];
+
+			if (other->outside && strcmp(other->outside->out, link->outside->out) == 0)
+				return report_fail(report, EXIT_USAGE_,
+						   "%s %s is in namespace %u, too, and both would "
+						   "have %s outside; nothing was done",
+						   link->kind->name, link->dev->name, other->ns_id,
+						   link->outside->out);
+		}
+	}
+	return 0;
+}
+
 int link_outside_plan(struct plan_link *link, struct plan_input *in, bool adopts,
 		      struct report *report)
 {
 	const Img__NetDevice *dev = link->dev;
+	int status;
 
 	link->outside = in->outside ? outside_find(in->outside, dev->name, adopts) : NULL;
 	if (!link->outside)
@@ -77,5 +101,8 @@ int link_outside_plan(struct plan_link *link, struct plan_input *in, bool adopts
 	link->maker = MAKER_OUTSIDE;
 	/* A pair is made with it. */
 	link->set_address = adopts && dev->has_address && dev->address.len == ETH_ALEN;
+	status = check_once(link, in, report);
+	if (status)
+		return status;
 	return adopts ? check_device(link, in, report) : check_pair(link, in, report);
 }

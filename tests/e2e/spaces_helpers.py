@@ -57,8 +57,10 @@ class Together:
     def __init__(self, worker):
         self.worker = worker
 
-    def argv(self, user, command, directory, *more, before=WITH_TUN):
-        return [*before, *user.argv(self.worker, command, "-D", directory,
+    def argv(self, user, command, directory, *more, before=WITH_TUN, prefix=()):
+        """@prefix is before the worker's command line and run by the user, @before is before all
+        and run by root."""
+        return [*before, *user.argv(*prefix, self.worker, command, "-D", directory,
                                     *[str(m) for m in more])]
 
     def __call__(self, user, command, directory, *more, status=0, **kwargs):
