@@ -263,15 +263,29 @@ static int look_at_addresses(const struct attaching *a, bool *ret_waiting)
 	return status;
 }
 
-/* Who is told that all is done should be able to use the addresses. Without a carrier the kernel
- * does not begin, so the wait has an end. */
+static bool has_ipv6(const struct attaching *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct attach_spec *spec = &a->links[i].spec;
+
+		for (size_t j = 0; j < spec->n_addresses; j++) {
+			if (spec->addresses[j].family == AF_INET6)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Who is told that all is done should be able to use the addresses that were asked for; for the
+ * kernel's own alone nobody waits, which is a second or two. Without a carrier the kernel does not
+ * begin, so the wait has an end. */
 static int wait_for_addresses(const struct attaching *a)
 {
 	enum {
 		TRIES = 250
 	};
 	static const struct timespec pause = { .tv_nsec = 20 * 1000000L };
-	bool waiting = true;
+	bool waiting = has_ipv6(a);
 	int status = 0;
 
 	for (int i = 0; !status && waiting && i < TRIES; i++) {

@@ -111,6 +111,17 @@ def test_duplicate_address_is_undone(attach, container, user1, peer):
     assert_same(box, before)
 
 
+@pytest.mark.parametrize("address, waits", [("192.0.2.2/24", False), ("2001:db8::2/64", True)])
+def test_who_waits_for_duplicate_address_detection(attach, container, user1, own_host, address,
+                                                   waits):
+    """Who asked for an IPv6 address; without a carrier it does not end. The kernel's own link-local
+    one is in doubt then, too, and is nobody's concern."""
+    own_host.batch("link add par9 type veth peer name par9p", "link set par9 up")
+    box = container(user1)
+    done = attach(box, "--parent", "par9", "--address", address, allow=("par9",))
+    assert ("duplicate address detection goes on still" in done.said) == waits
+
+
 # --- MAC addresses
 
 
