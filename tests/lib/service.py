@@ -94,14 +94,19 @@ class Service:
         if ready:
             self.wait_ready()
 
-    def wait_ready(self):
+    def wait_ready(self, deadline=3 * DEADLINE):
+        """Until it says so. An error if it ends before, or has not begun after @deadline seconds:
+        under load and strace, a start takes some."""
         self.notify.sock.settimeout(0.2)
+
+        def is_ready():
+            assert self.proc.poll() is None, self.stderr()
+            with contextlib.suppress(TimeoutError):
+                return self.notify.wait_for("READY=1")
         try:
-            while True:
-                assert self.proc.poll() is None, self.stderr()
-                with contextlib.suppress(TimeoutError):
-                    self.notify.wait_for("READY=1")
-                    break
+            wait_until(is_ready, "it is ready", deadline)
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {self.stderr()}") from None
         finally:
             self.notify.sock.settimeout(DEADLINE)
         self.pid = self.proc.pid
