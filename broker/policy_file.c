@@ -228,8 +228,6 @@ static bool load_includes(struct policy_loader *l)
 		good = policy_fail(l, 0, n < 0 ? "it cannot be read" : "too many files");
 	for (int i = 0; i < n; i++) {
 		good = good && load_entry(l, fd, dir, entries[i]->d_name);
-		if (good && l->include != dir)
-			good = policy_fail(l, l->include_line, "an included file includes nothing");
 		free(entries[i]);
 	}
 	free(entries);
