@@ -90,7 +90,8 @@ static int reset_signals(struct session *s)
 
 	(void)s;
 	for (int sig = 1; sig < NSIG; sig++) {
-		if (sig != SIGKILL && sig != SIGSTOP)
+		/* Ignoring it first takes away one that is pending. */
+		if (sig != SIGKILL && sig != SIGSTOP && signal(sig, SIG_IGN) != SIG_ERR)
 			(void)signal(sig, sig == SIGPIPE || sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	}
 	if (sigemptyset(&term) < 0 || sigaddset(&term, SIGTERM) < 0 ||
