@@ -18,6 +18,7 @@ What a test can ask for:
     container    container(user, subids=False): a new rootless container (namespaces.Container)
     session      session(user=user1, host=host, options=…): a broker with a hostile worker
                  (netcr_client.Session)
+    begin        begin(policy): the broker with a policy file, by spawn and by serve (modes.Mode)
     service      service(options=…, sockets=1): `netcr-broker serve` in host (service.Service)
     bound        (session, container) of user1, greeted and bound
     unchanged    unchanged(container): a context in which neither host nor container may change
@@ -46,6 +47,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCE = os.path.dirname(TESTS)
 sys.path.insert(0, os.path.join(TESTS, "lib"))
 
+import modes  # noqa: E402
 import namespaces  # noqa: E402
 import netcr_client  # noqa: E402
 import podman  # noqa: E402
@@ -235,6 +237,24 @@ def session(procs, broker, host, user1, pb):
 def service(procs, broker, host, pb):
     def start(**kwargs):
         return service_lib.Service(procs, **({"broker": broker, "host": host} | kwargs))
+    return start
+
+
+@pytest.fixture
+def conf_dir(stage):
+    """A directory of root's, for a policy that everybody may read, as in /etc."""
+    path = tempfile.mkdtemp(prefix="conf-", dir=stage)
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(params=["spawn", "serve"])
+def begin(request, session, service, conf_dir):
+    """begin(text of a policy file, …): modes.Mode, by spawn and by serve."""
+    def start(text, **kwargs):
+        path = modes.write(os.path.join(conf_dir, "netcr.conf"), text)
+        return modes.Mode(request.param, session, service, path, kwargs)
     return start
 
 

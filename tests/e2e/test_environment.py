@@ -104,6 +104,14 @@ def test_command_runs_as_the_user(session, user1):
     assert about["cwd"] == "/"
 
 
+def test_N12_whose_socketpair_it_is(session, user1):
+    """SO_PEERCRED names root, who made it; the session acts for the user all the same."""
+    s = session()
+    code = "struct.unpack('=iII', session().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))"
+    assert s.agent.evaluate(code)[1] == 0
+    assert s.hello().hello.uid == user1.uid
+
+
 def test_command_has_the_users_groups(session, user1):
     subprocess.run(["groupadd", "--force", "netcr-testg"], check=True)
     try:

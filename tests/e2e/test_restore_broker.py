@@ -157,6 +157,37 @@ def test_K11_descriptor_with_the_answer(fake, op):
     assert "makes no sense" in result.said
 
 
+@pytest.mark.parametrize("other", ["hello", "nsid_alloc", "link_create"])
+@pytest.mark.parametrize("op", OPS)
+def test_K11_the_result_of_another_op(fake, pb, op, other):
+    """All of an answer is right, but that it is one to another request. A bind has no result."""
+    if op == other:
+        return
+
+    def answer(_, reply):
+        result = {"hello": {"version": 1, "uid": 1000, "max_links": 128, "max_datagram": 65536,
+                            "landlock_abi": 1, "netns_id": True, "release": "0.1.0"},
+                  "nsid_alloc": {"nsid": 5},
+                  "link_create": {"results": [{"error": 0, "ifindex": 1}] * 3}}[other]
+        return pb.Reply(id=reply.id, error=0, **{other: result})
+
+    result, ops = fake(at(op, answer))
+    assert result.status == (1 if op == "target_bind" else status_at(op)), result
+    if op in ("hello", "nsid_alloc"):
+        assert "makes no sense" in result.said and ops[-1] == op
+
+
+@pytest.mark.parametrize("nsid", [-1, -2, 0, 4, 2**31 - 1])
+def test_K11_Q9_a_forged_nsid(fake, nsid):
+    """Whatever number but the one that the images have."""
+    def answer(_, reply):
+        reply.nsid_alloc.nsid = nsid
+        return reply
+    result, ops = fake(at("nsid_alloc", answer))
+    assert result.status == 1 and ops[-1] == "nsid_alloc", result
+    assert "nsid 5" in result.said and "EPROTO" in result.said
+
+
 def test_K11_version_is_not_spoken(fake):
     result, ops = fake(at("hello", lambda request, reply: changed(
         error=errno.EPROTONOSUPPORT, hello=None, message="this broker speaks versions 2 to 3")(

@@ -245,15 +245,6 @@ def test_E7_not_read_in_spawn_mode(session, user1):
     assert s.hello().hello.uid == user1.uid
 
 
-def test_E2_the_variables_are_taken_out(service, user1):
-    """What a session could hand on it does not have."""
-    svc = service()
-    s = svc.session(user1)
-    # The kernel's view is of the start; the C library's is what getenv() has.
-    assert s.hello().error == 0
-    assert svc.fds()[0] == "/dev/null"
-
-
 # --- the service manager
 
 
