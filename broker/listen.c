@@ -25,7 +25,9 @@
 /* The first descriptor that is handed over: SD_LISTEN_FDS_START. */
 enum {
 	LISTEN_FIRST = 3,
-	LISTEN_BACKLOG = 4096
+	/* Short: connections that a user made and gave up stay in it, and are all taken out of it
+	 * before another user's. Who finds it full waits in connect(2), one after the other. */
+	LISTEN_BACKLOG = 64
 };
 
 /* Everybody may connect: SO_PEERCRED and policy decide. */

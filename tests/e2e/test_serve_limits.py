@@ -1,13 +1,15 @@
 """What one user can do to another through netcr-broker serve, and what shortages do. How long the
 other waits is for tests/bench/service to tell."""
+import os
 import re
 import resource
+import signal
 import subprocess
 import time
 
 import pytest
 
-from namespaces import comm, wait_until
+from namespaces import DEADLINE, comm, wait_until
 from nlmsg import newlink
 from netcr_client import Ended
 from service import children_of, run_id
@@ -22,11 +24,7 @@ kept = []
 def flood():
     for _ in range(n):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(60)
-        try:
-            s.connect(path)
-        except BlockingIOError:
-            pass  # the queue is full
+        s.connect(path)  # waits where the queue is full
         kept.append(s) if keep else s.close()
 flood()
 print("done", flush=True)
@@ -51,8 +49,10 @@ def flood(procs):
 
 def test_X1_a_limit_for_each_user(service, container, user1, user2):
     svc = service(options=("--allow-parent", "par0", "--max-sessions-per-user", "3"))
-    held = [svc.session(user1) for _ in range(3)]
-    assert all(s.hello().error == 0 for s in held)
+    held = []
+    for _ in range(3):
+        held.append(svc.session(user1))
+        assert held[-1].hello().error == 0
     late = svc.session(user1, find=False)
     with pytest.raises((Ended, BrokenPipeError)):
         late.hello()
@@ -86,6 +86,45 @@ def test_X1_connections_that_come_and_go(service, container, user1, user2, flood
     for i in range(10):
         assert other.create(("par0", newlink(f"eth{i}"))).error == 0
     flooder.kill()
+
+
+# As an ordinary user: connections to PATH, closed at once, until there is no room for one more, and
+# their number on stdout; then one that waits for room, with a request, and how long the answer is.
+FILL_THE_QUEUE = """
+import socket, sys
+def connect(blocking):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.setblocking(blocking)
+    s.connect(sys.argv[1])
+    return s
+n = 0
+try:
+    while n < 5000:
+        connect(False).close()
+        n += 1
+except BlockingIOError:
+    pass
+print(n, flush=True)
+s = connect(True)
+s.send(bytes.fromhex(sys.argv[2]))
+print(len(s.recv(65536)), flush=True)
+"""
+
+
+def test_X1_the_queue_is_short(service, procs, user1, user2, pb):
+    """What a user leaves in it another one has to wait for. Who finds it full is served, too."""
+    svc = service()
+    hello = pb.Request(id=1, hello=pb.Hello(version_min=1, version_max=1)).SerializeToString()
+    os.kill(svc.pid, signal.SIGSTOP)
+    fill = [procs.start(user.argv("/usr/bin/python3", "-c", FILL_THE_QUEUE, svc.paths[0],
+                                  hello.hex()), stdout=subprocess.PIPE, text=True)
+            for user in (user1, user2)]
+    in_queue = sum(int(proc.stdout.readline()) for proc in fill)
+    assert 32 < in_queue < 128
+    os.kill(svc.pid, signal.SIGCONT)
+    for proc in fill:
+        assert int(proc.stdout.readline()) > 0, "answered"
+        assert proc.wait(DEADLINE) == 0
 
 
 def test_X1_slow_loris(service, user1):
