@@ -2,8 +2,8 @@
  * The ledger of a session that is locked down: records of who has links where.
  *
  * Nothing here trusts a number of the file further than "look there, too". A record is one
- * aligned write of 24 bytes within a page, which no signal divides; who reads while it is written
- * may see a part, finds that the check is wrong, and reads again.
+ * aligned write of 32 bytes within a page, which no signal divides; who reads while it is written
+ * may see a part, finds that the check is wrong, and waits for the writer.
  *
  * May: fcntl(F_OFD_SETLK), fstat, pread, pwrite on the one descriptor, and wait. Must not: open
  * anything, or count links.
@@ -22,8 +22,8 @@
 #include "common/cleanup.h"
 
 enum {
-	REREADS_MAX = 8, /* of a slot that somebody may be writing */
-	POLL_MS = 2,     /* between two tries to get a lock */
+	WRITER_MS = 1000, /* for somebody who is writing a slot */
+	POLL_MS = 2,      /* between two tries to get a lock */
 };
 
 static const char magic[8] = { 'n', 'e', 't', 'c', 'r', 'l', 'd', 'g' };
@@ -124,24 +124,36 @@ static bool is_free(const struct ledger_slot *slot)
 
 static bool is_sound(const struct ledger_slot *slot)
 {
-	return is_free(slot) ||
-	       (slot->nsid >= 0 && !slot->zero && slot->check == ledger_check(slot));
+	return is_free(slot) || (slot->nsid >= 0 && !slot->zero[0] && !slot->zero[1] &&
+				 !slot->zero[2] && slot->check == ledger_check(slot));
 }
 
-/* Slot @i; what is behind the end of the file is free. */
+/* Slot @i as it is now; what is behind the end of the file is free. Returns 0, or -EUCLEAN if it
+ * makes no sense, or -errno. */
+static int read_once(const struct ledger *l, size_t i, struct ledger_slot *ret)
+{
+	ssize_t n = pread(l->fd, ret, sizeof(*ret), slot_at(i));
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		*ret = (struct ledger_slot){ 0 };
+	return (n == 0 || n == sizeof(*ret)) && is_sound(ret) ? 0 : -EUCLEAN;
+}
+
+/* Likewise. Somebody may be writing it, who has it locked meanwhile (replace()), and who may be
+ * kept from going on for longer than it can be read again and again. */
 static int read_slot(const struct ledger *l, size_t i, struct ledger_slot *ret)
 {
-	for (int tries = 0; tries < REREADS_MAX; tries++) {
-		ssize_t n = pread(l->fd, ret, sizeof(*ret), slot_at(i));
+	int r = read_once(l, i, ret);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			*ret = (struct ledger_slot){ 0 };
-		if ((n == 0 || n == sizeof(*ret)) && is_sound(ret))
-			return 0;
-	}
-	return -EUCLEAN;
+	if (r != -EUCLEAN)
+		return r;
+	r = ledger_lock(l->fd, F_RDLCK, slot_at(i), sizeof(*ret), WRITER_MS);
+	if (r == 0)
+		r = read_once(l, i, ret);
+	(void)ledger_lock(l->fd, F_UNLCK, slot_at(i), sizeof(*ret), /* wait_ms= */ 0);
+	return r;
 }
 
 /* Called with each slot and its number. Returns 0 to go on, 1 to stop, or -errno. */
@@ -199,7 +211,7 @@ static int replace(const struct ledger *l, size_t i, const struct ledger_slot *o
 	r = ledger_lock(l->fd, F_WRLCK, slot_at(i), sizeof(*slot), /* wait_ms= */ 0);
 	if (r < 0)
 		return r == -EBUSY ? 0 : r;
-	r = read_slot(l, i, &now);
+	r = read_once(l, i, &now);
 	if (r == 0 && memcmp(&now, old, sizeof(now)) == 0)
 		r = pwrite(l->fd, slot, sizeof(*slot), slot_at(i)) == sizeof(*slot) ? 1 : -ENOSPC;
 	(void)ledger_lock(l->fd, F_UNLCK, slot_at(i), sizeof(*slot), /* wait_ms= */ 0);

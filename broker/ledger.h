@@ -66,7 +66,8 @@ int ledger_lock_uid(const struct ledger *l, uid_t uid);
 int ledger_lock_target(const struct ledger *l, int32_t nsid);
 void ledger_unlock(const struct ledger *l);
 
-/* Call @each with every record of @uid, alive or dead. */
+/* Call @each with every record of @uid, alive or dead. -EBUSY: somebody is writing a record and does
+ * not end. */
 int ledger_read(const struct ledger *l, uid_t uid, ledger_each each, void *data);
 
 /* See to it that @rec is in the file, whose uid must be locked. -EDQUOT: the user has

@@ -9,19 +9,24 @@ struct ledger_header {
 	uint32_t version;
 	uint32_t slot_size;
 	uint64_t netns; /* id of the broker's netns */
+	uint64_t zero;
 };
 
-/* All zero: free. */
+/* All zero: free. In a page there is a whole number of them: what is written across two pages is
+ * two writes, and a signal may come between. */
 struct ledger_slot {
 	uint32_t uid;
 	int32_t nsid;
 	uint64_t netns;
 	uint32_t check; /* of the rest: ledger_check() */
-	uint32_t zero;
+	uint32_t zero[3];
 };
 
-static_assert(sizeof(struct ledger_header) == 24, "the file has no holes");
-static_assert(sizeof(struct ledger_slot) == 24, "the file has no holes");
+static_assert(sizeof(struct ledger_header) == 32, "the file has no holes");
+static_assert(sizeof(struct ledger_slot) == 32, "the file has no holes");
+static_assert(sizeof(struct ledger_header) % sizeof(struct ledger_slot) == 0 &&
+		      4096 % sizeof(struct ledger_slot) == 0,
+	      "no slot lies in two pages");
 
 /* Bytes that are locked, of which only those of slots and of the header exist. */
 #define LEDGER_LOCK_UID ((off_t)1 << 40)

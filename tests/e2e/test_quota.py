@@ -11,7 +11,7 @@ import nlmsg
 from namespaces import User, wait_until
 
 RUN = "/run/netcr"
-HEADER, SLOT = 24, 24
+HEADER, SLOT = 32, 32
 
 
 def ledger_of(host):

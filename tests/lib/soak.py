@@ -187,8 +187,8 @@ def ledger_of(host):
 def live_records(host):
     """How many records of the ledger are of a target that there is, and how many there are."""
     with open(ledger_of(host), "rb") as f:
-        data = f.read()[24:]
-    slots = [data[i:i + 24] for i in range(0, len(data), 24)]
+        data = f.read()[32:]
+    slots = [data[i:i + 32] for i in range(0, len(data), 32)]
     nsids = [int.from_bytes(slot[4:8], "little") for slot in slots if any(slot)]
     known = {int(line.split()[1]) for line in host.ip("netns", "list-id").splitlines()
              if line.startswith("nsid ")}

@@ -336,6 +336,59 @@ static void a_place_that_is_being_taken_is_passed_over(void **state)
 	(void)close(ready);
 }
 
+/* Somebody who is kept from going on in the middle of writing the first record, for @pause_us. */
+static int write_half(int ready, useconds_t pause_us)
+{
+	struct ledger mine;
+	struct ledger_slot slot;
+
+	if (open_ledger(&mine) != 0 ||
+	    ledger_lock(mine.fd, F_WRLCK, with_slots(0), sizeof(slot), 0) < 0 ||
+	    pread(mine.fd, &slot, sizeof(slot), with_slots(0)) != sizeof(slot))
+		return 1;
+	slot.check ^= 2;
+	if (pwrite(mine.fd, &slot, sizeof(slot), with_slots(0)) != sizeof(slot))
+		return 2;
+	(void)!write(ready, "x", 1);
+	(void)usleep(pause_us);
+	slot.check ^= 2;
+	return pwrite(mine.fd, &slot, sizeof(slot), with_slots(0)) == sizeof(slot) ? 0 : 3;
+}
+
+static int write_slowly(int ready)
+{
+	return write_half(ready, 100 * 1000);
+}
+
+static int write_for_ever(int ready)
+{
+	return write_half(ready, 100 * 1000 * 1000);
+}
+
+static void a_record_that_is_being_written_is_waited_for(void **state)
+{
+	struct seen seen = { 0 };
+	int ready, status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(put(&l, 1000, 2, odd_is_dead), 0);
+	pid = fork_and(write_slowly, &ready);
+	assert_int_equal(records_of(1000).n, 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	(void)close(ready);
+
+	/* But not for ever; and if nobody is writing it, it is damaged. */
+	pid = fork_and(write_for_ever, &ready);
+	assert_int_equal(ledger_read(&l, 1000, see, &seen), -EBUSY);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(ledger_read(&l, 1000, see, &seen), -EUCLEAN);
+	assert_int_equal(lock_elsewhere(with_slots(0)), 0);
+	(void)close(ready);
+}
+
 /* --- many at once --- */
 
 enum {
@@ -650,6 +703,7 @@ int main(void)
 		TEST(locks_are_a_users),
 		TEST(a_lock_ends_with_its_process),
 		TEST(a_place_that_is_being_taken_is_passed_over),
+		TEST(a_record_that_is_being_written_is_waited_for),
 		TEST(many_write_at_once),
 		TEST(many_make_it_at_once),
 		TEST(damage_is_seen),

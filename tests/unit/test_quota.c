@@ -17,6 +17,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "broker/ledger_file.h"
 #include "broker/ops.h"
 #include "broker/quota.h"
 #include "broker/rtnl.h"
@@ -348,7 +349,8 @@ static int churn(void *arg)
 		CHECK(ask(1) == -EDQUOT);
 		CHECK(end_target(0, s.target_nsid) == CHILD_OK);
 	}
-	CHECK(stat(ledger_path, &st) == 0 && st.st_size == 48);
+	CHECK(stat(ledger_path, &st) == 0 &&
+	      st.st_size == sizeof(struct ledger_header) + sizeof(struct ledger_slot));
 	CHECK(rtnl_has_targets(&s.rtnl) == 0);
 	return CHILD_OK;
 }
