@@ -5,7 +5,7 @@
  *   setup-namespaces         of a restore: the images into the namespaces that were made
  *   post-setup-namespaces    is all of it there, before sockets are restored
  *   post-resume              announce the addresses
- *   network-lock             of a dump, with NETCR_DUMP=yes: write the images
+ *   post-dump                with NETCR_DUMP=yes: write the images, of tasks that are stopped
  *
  * CRIU gives its log as stdout and stderr, and gives up a restore when this fails.
  */

@@ -19,7 +19,7 @@ static const struct {
 	{ "setup-namespaces", CRIU_RESTORE },
 	{ "post-setup-namespaces", CRIU_VERIFY },
 	{ "post-resume", CRIU_ANNOUNCE },
-	{ "network-lock", CRIU_DUMP },
+	{ "post-dump", CRIU_DUMP },
 };
 
 enum {
@@ -50,7 +50,9 @@ static enum criu_action action_of(const char *name)
 	return CRIU_NOTHING;
 }
 
-/* Images of the dumper's own at network-lock are an extra, so they are asked for. */
+/* netcr's own images are an extra, so they are asked for. Not at network-lock, where they would be
+ * written at the same moment as CRIU's: CRIU deletes files of the names of the namespace's images
+ * when it comes to them, also if it writes none (--empty-ns net). */
 static int check_dump(enum criu_action *action, struct report *report)
 {
 	const char *wanted = getenv("NETCR_DUMP");

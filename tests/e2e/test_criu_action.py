@@ -242,24 +242,24 @@ def test_hostile_options_file(served, saved, procs, kind):
 # --- a dump
 
 
-def test_images_at_network_lock(criu, procs, own_host, tmp_path):
+def test_images_at_post_dump(criu, procs, own_host, tmp_path):
     box = RootBox(procs)
     fill(box, own_host)
-    criu("network-lock", box, tmp_path, NETCR_DUMP="no", **EXTERNAL)
+    criu("post-dump", box, tmp_path, NETCR_DUMP="no", **EXTERNAL)
     assert os.listdir(tmp_path) == []
-    done = criu("network-lock", box, tmp_path, NETCR_DUMP="yes", NETCR_NS_ID="12")
+    done = criu("post-dump", box, tmp_path, NETCR_DUMP="yes", NETCR_NS_ID="12")
     assert "saved net:" in done.out
     assert {"netdev-12.img", "netns-12.img", "ifaddr-12.img"} <= set(os.listdir(tmp_path))
-    done = criu("network-lock", box, tmp_path, NETCR_DUMP="maybe", status=64)
+    done = criu("post-dump", box, tmp_path, NETCR_DUMP="maybe", status=64)
     assert "NETCR_DUMP is 'maybe'" in done.err
 
 
 def test_a_dump_that_fails_aborts(criu, procs, tmp_path):
     box = RootBox(procs)
     box.ip("link", "add", "vx0", "type", "vxlan", "id", "1", "dstport", "4789")
-    done = criu("network-lock", box, tmp_path, NETCR_DUMP="yes", status=65)
+    done = criu("post-dump", box, tmp_path, NETCR_DUMP="yes", status=65)
     assert "vx0" in done.err and os.listdir(tmp_path) == []
-    criu("network-lock", box, tmp_path, NETCR_DUMP="yes", NETCR_SKIP_KIND="vxlan")
+    criu("post-dump", box, tmp_path, NETCR_DUMP="yes", NETCR_SKIP_KIND="vxlan")
     assert "netdev-10.img" in os.listdir(tmp_path)
 
 

@@ -71,7 +71,7 @@ def test_a_refusal_ends_the_restore(checkpoint, own_host, echo):
 
 
 def test_images_of_netcrs(checkpoint, own_host, echo, procs):
-    """criu dump --empty-ns net writes none of the network; netcr does at network-lock. It restores them."""
+    """criu dump --empty-ns net writes none of the network; netcr does at post-dump."""
     target = start(checkpoint.root, echo)
     addressed(target, own_host, 1)
     peer = Peer(own_host, procs)

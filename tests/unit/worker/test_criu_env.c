@@ -56,7 +56,7 @@ static void actions(void **state)
 		{ "setup-namespaces", CRIU_RESTORE, "-D /proc/9/fd/7 --pid 42" },
 		{ "post-setup-namespaces", CRIU_VERIFY, "-D /proc/9/fd/7 --pid 42" },
 		{ "post-resume", CRIU_ANNOUNCE, "--pid 42" },
-		{ "network-lock", CRIU_NOTHING, "" },
+		{ "post-dump", CRIU_NOTHING, "" },
 		{ "network-unlock", CRIU_NOTHING, "" },
 		{ "pre-restore", CRIU_NOTHING, "" },
 		{ "", CRIU_NOTHING, "" },
@@ -90,12 +90,12 @@ static void options(void **state)
 	assert_int_equal(read_env("post-resume", &action, line), 0);
 	assert_string_equal(line, "--pid 42");
 	(void)setenv("NETCR_DUMP", "yes", 1);
-	assert_int_equal(read_env("network-lock", &action, line), 0);
+	assert_int_equal(read_env("post-dump", &action, line), 0);
 	assert_int_equal(action, CRIU_DUMP);
 	assert_string_equal(line, "-D /proc/9/fd/7 --pid 42 --external macvlan[a]:p --external "
 				  "macvlan[*]:q --ns-id 12 --skip-kind vxlan --skip-kind geneve");
 	(void)setenv("NETCR_DUMP", "no", 1);
-	assert_int_equal(read_env("network-lock", &action, line), 0);
+	assert_int_equal(read_env("post-dump", &action, line), 0);
 	assert_int_equal(action, CRIU_NOTHING);
 }
 
@@ -132,7 +132,7 @@ static void bounds(void **state)
 	(void)setenv("NETCR_EXTERNAL", many, 1);
 	assert_int_equal(read_env("setup-namespaces", &action, line), EXIT_USAGE_);
 	(void)setenv("NETCR_DUMP", "1", 1);
-	assert_int_equal(read_env("network-lock", &action, line), EXIT_USAGE_);
+	assert_int_equal(read_env("post-dump", &action, line), EXIT_USAGE_);
 }
 
 int main(void)
