@@ -282,7 +282,7 @@ void audit_end(const struct session *s)
 {
 	struct audit_value v[N_KEYS] = { 0 };
 
-	if (audit_out_is_complete())
+	if (!audit_out_may_end())
 		return;
 	begin(v, s, DROPPED, "the session ends");
 	end(v, DROPPED, /* always= */ true, NULL, 0);

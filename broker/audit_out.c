@@ -11,10 +11,12 @@
 #include "broker/audit_out.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -28,7 +30,8 @@
 /* Lines that tell of no device: that many at once, and then one for each interval. */
 enum {
 	LIMIT_BURST = 1000,
-	LIMIT_INTERVAL_MS = 100
+	LIMIT_INTERVAL_MS = 100,
+	END_TRIES = 50 /* to have a last line; then the user's next one tells of it */
 };
 
 struct limit {
@@ -40,8 +43,9 @@ static enum audit_spelling format = AUDIT_AS_TEXT;
 static bool to_journal;
 static int journal = -1;
 static struct limit own_limit, *limit = &own_limit;
-static unsigned int lost; /* lines since the last that was written */
-static bool torn;         /* the last of them was written in part: it is to be ended first */
+static struct limit *shared; /* of serve: one for each user, whose sessions have it in common */
+static unsigned int lost;    /* lines since the last that was written */
+static bool torn;            /* the last of them was written in part: it is to be ended first */
 
 int audit_out_choose(const char *sink)
 {
@@ -70,7 +74,34 @@ int audit_out_open(void)
 	return 0;
 }
 
-/* May a line be written that need not be there? If not, it is counted. */
+int audit_out_share(size_t users)
+{
+	void *memory = mmap(NULL, users * sizeof(*shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	shared = memory;
+	return 0;
+}
+
+uint64_t audit_out_due(size_t user)
+{
+	return atomic_load(&shared[user].due_ms);
+}
+
+void audit_out_forget(size_t user)
+{
+	atomic_store(&shared[user].due_ms, 0);
+	atomic_store(&shared[user].dropped, 0);
+}
+
+void audit_out_use(size_t user)
+{
+	limit = &shared[user];
+}
+
+/* May a line be written that need not be there? */
 static bool admit(void)
 {
 	struct timespec now = { 0 };
@@ -80,17 +111,27 @@ static bool admit(void)
 	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	do {
 		next = (due > now_ms ? due : now_ms) + LIMIT_INTERVAL_MS;
-		if (next - now_ms > LIMIT_BURST * LIMIT_INTERVAL_MS) {
-			(void)atomic_fetch_add(&limit->dropped, 1);
+		if (next - now_ms > LIMIT_BURST * LIMIT_INTERVAL_MS)
 			return false;
-		}
 	} while (!atomic_compare_exchange_weak(&limit->due_ms, &due, next));
 	return true;
 }
 
-bool audit_out_is_complete(void)
+static bool is_complete(void)
 {
 	return atomic_load(&limit->dropped) == 0 && lost == 0;
+}
+
+bool audit_out_may_end(void)
+{
+	static const struct timespec pause = { .tv_nsec = LIMIT_INTERVAL_MS * 1000000L };
+
+	for (int i = 0; i < END_TRIES && !is_complete(); i++) {
+		if (admit())
+			return true;
+		(void)ppoll(NULL, 0, &pause, NULL);
+	}
+	return false;
 }
 
 static bool write_stderr(const char *text, size_t len)
@@ -166,8 +207,10 @@ void audit_out_write(const struct audit_event *event, const struct audit_entry *
 	unsigned int dropped;
 	size_t text, end;
 
-	if (!always && !admit())
+	if (!always && !admit()) {
+		(void)atomic_fetch_add(&limit->dropped, 1);
 		return;
+	}
 	dropped = atomic_exchange(&limit->dropped, 0);
 	missing[0] = (struct audit_value){ .set = dropped != 0, .number = dropped };
 	missing[1] = (struct audit_value){ .set = lost != 0, .number = lost };

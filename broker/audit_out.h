@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "broker/audit_spell.h"
 
@@ -34,5 +35,15 @@ struct audit_entry {
  * next one says how many of them there were, and how many could not be written. */
 void audit_out_write(const struct audit_event *event, const struct audit_entry *e, bool always);
 
-/* There are no lines that the next one would have to tell of. */
-bool audit_out_is_complete(void);
+/* A last line is to be written, as some are missing: waits until there may be one. False where none
+ * is missing, or where there was no room for it in 5 s. */
+bool audit_out_may_end(void);
+
+/* serve: @users places for what limits the number of lines, which processes share that are forked
+ * later. Returns 0 or -errno. A process takes the place of its user by audit_out_use(). When a line
+ * would be due at an even pace orders places by how long they were idle, and 0 is one that nobody
+ * has used; one that is given to another user is to be forgotten first. */
+int audit_out_share(size_t users);
+uint64_t audit_out_due(size_t user);
+void audit_out_forget(size_t user);
+void audit_out_use(size_t user);

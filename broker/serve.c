@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/audit_out.h"
 #include "broker/caller.h"
 #include "broker/listen.h"
 #include "broker/notify.h"
@@ -41,9 +42,14 @@ enum {
 static struct {
 	struct {
 		pid_t pid;
-		uid_t uid;
+		size_t user;
 	} sessions[SERVE_SESSIONS_MAX];
 	size_t n;
+	/* Those who have sessions, and those who had some last; each has a place in audit_out.c. */
+	struct {
+		uid_t uid;
+		uint32_t sessions;
+	} users[SERVE_SESSIONS_MAX];
 	int signals;
 	bool stopping;
 	int64_t paused_until, stop_at, complain_at;
@@ -82,32 +88,47 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 
 /* --- a connection --- */
 
-static bool has_room(const struct serve *s, uid_t uid)
+/* The place of @uid, or that of who has no session and had the last line before all others. There is
+ * one while there is room for a session. */
+static size_t place_of(uid_t uid)
 {
-	uint32_t of_user = 0;
+	size_t idle = 0;
 
-	for (size_t i = 0; i < now.n; i++)
-		of_user += now.sessions[i].uid == uid;
-	if (of_user >= s->max_per_user)
-		complain("a connection of uid %u is refused: it has %u sessions", uid, of_user);
-	else if (now.n >= SERVE_SESSIONS_MAX)
-		complain("a connection of uid %u is refused: there are %zu sessions", uid, now.n);
-	return of_user < s->max_per_user && now.n < SERVE_SESSIONS_MAX;
+	for (size_t i = 0; i < SERVE_SESSIONS_MAX; i++) {
+		if (now.users[i].uid == uid && (now.users[i].sessions || audit_out_due(i)))
+			return i;
+		if (now.users[i].sessions == 0 &&
+		    (now.users[idle].sessions || audit_out_due(i) < audit_out_due(idle)))
+			idle = i;
+	}
+	now.users[idle].uid = uid;
+	audit_out_forget(idle);
+	return idle;
 }
 
 static void fork_session(struct serve *s, int sock, uid_t uid, pid_t peer)
 {
-	pid_t pid = fork();
+	const size_t user = place_of(uid);
+	pid_t pid;
 
-	if (pid == 0)
+	if (now.users[user].sessions >= s->max_per_user) {
+		complain("a connection of uid %u is refused: it has %u sessions", uid,
+			 now.users[user].sessions);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		audit_out_use(user);
 		start_session_for(s->first, sock, uid, peer);
+	}
 	if (pid < 0) {
 		complain("a connection of uid %u is refused: no process for it: %s", uid,
 			 log_errname(errno));
 		return;
 	}
+	now.users[user].sessions++;
 	now.sessions[now.n].pid = pid;
-	now.sessions[now.n++].uid = uid;
+	now.sessions[now.n++].user = user;
 }
 
 static void take_connection(struct serve *s, int listener)
@@ -131,7 +152,9 @@ static void take_connection(struct serve *s, int listener)
 	r = caller_of_peer(sock, &uid, &peer);
 	if (r < 0)
 		complain("a connection is refused: its uid cannot be told, or stands for nobody");
-	else if (has_room(s, uid))
+	else if (now.n >= SERVE_SESSIONS_MAX)
+		complain("a connection of uid %u is refused: there are %zu sessions", uid, now.n);
+	else
 		fork_session(s, sock, uid, peer);
 }
 
@@ -151,7 +174,8 @@ static void reap(void)
 			continue;
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
 			complain("session process %d of uid %u was ended by signal %d", pid,
-				 now.sessions[i].uid, WTERMSIG(status));
+				 now.users[now.sessions[i].user].uid, WTERMSIG(status));
+		now.users[now.sessions[i].user].sessions--;
 		now.sessions[i] = now.sessions[--now.n];
 	}
 }
@@ -255,8 +279,10 @@ int serve(struct serve *s)
 {
 	int r = open_signals();
 
+	if (r == 0)
+		r = audit_out_share(SERVE_SESSIONS_MAX);
 	if (r < 0) {
-		log_err("cannot wait for signals: %s", log_errname(-r));
+		log_err("cannot begin to serve: %s", log_errname(-r));
 		return EXIT_OS_;
 	}
 	notify_send(s->notify, "READY=1\nSTATUS=policy %s", policy_name(s));

@@ -4,14 +4,19 @@ import errno
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
 
+import namespaces
+import netcr_client
 import nlmsg as n
+from namespaces import wait_until
 from netcr_client import Ended, audit_lines, count_audited
 from nlmsg import newlink
 
@@ -230,6 +235,143 @@ def test_X5_end_of_a_session_tells_what_is_missing(bound):
     assert 0 < int(line["dropped"]) <= 500
 
 
+def told(lines, start):
+    """Of the lines of a user: how many requests they account for. There are no more lines than may
+    be since @start, a time of time.monotonic()."""
+    optional = [line for line in lines if line.get("made", "0") == "0"]
+    assert len(optional) <= 1000 + 10 * (time.monotonic() - start) + 1
+    return count_audited(lines)
+
+
+def of_user(svc, user):
+    return [line for line in audit_lines(svc.stderr()) if line.get("uid") == str(user.uid)]
+
+
+def asks(s, n):
+    s.expect_audit = False
+    for _ in range(n):
+        s.nsid(-1)
+    return s
+
+
+def test_X5_a_limit_for_each_user(service, container, user1, user2):
+    """All sessions of a user have one: at the same time, one after the other, and one that is
+    killed. What is left out is told of in the end, by whichever; a link always; and another user
+    has a limit of their own."""
+    svc, start = service(), time.monotonic()
+    sessions = [svc.session(user1).ready(container(user1)) for _ in range(2)]
+    for s in sessions:
+        asks(s, 700)
+    first, second = sessions
+    assert first.create(("par0", newlink("eth0"))).error == 0
+    assert of_user(svc, user1)[-1]["made"] == "1"
+    asks(second, 3).send_signal(signal.SIGKILL)
+    second.wait()
+    first.close()
+    for _ in range(5):
+        sessions.append(svc.session(user1))
+        sessions[-1].hello()
+        asks(sessions[-1], 0).close()
+    assert told(of_user(svc, user1), start) == sum(s.requests for s in sessions)
+    other = svc.session(user2).ready(container(user2))
+    asks(other, 20).close()
+    lines = of_user(svc, user2)
+    assert len(lines) == 22 and not any("dropped" in line for line in lines)
+
+
+def test_X5_sessions_that_come_and_go(service, container, user1):
+    """A line at the end of each that had one to leave out is no way around the limit: it waits
+    for its turn."""
+    svc, start, box = service(), time.monotonic(), container(user1)
+    sessions = [asks(svc.session(user1).ready(box), 1100)]
+    sessions[0].close()
+    for _ in range(10):
+        sessions.append(asks(svc.session(user1).ready(box), 3))
+        sessions[-1].close()
+    assert told(of_user(svc, user1), start) == sum(s.requests for s in sessions)
+
+
+def test_X5_a_limit_in_the_journal(service, container, user1, journal):
+    """The same there, with the number in a field of its own. A journal that does not read makes a
+    session wait, so this one reads all the time."""
+    svc = service(options=("--allow-parent", "par0", "--audit=journal"), prefix=journal.prefix())
+    entries, stop = [], threading.Event()
+
+    def read():
+        while not stop.is_set():
+            entries.extend(dict(e) for e in journal.entries())
+            time.sleep(0.002)
+
+    def accounted_for():
+        mine = [e for e in list(entries) if e.get("NETCR_UID") == str(user1.uid)]
+        return (sum(e["NETCR_VERDICT"] != "dropped" for e in mine) +
+                sum(int(e.get("NETCR_DROPPED", 0)) for e in mine))
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        sessions = [svc.session(user1).ready(container(user1)) for _ in range(2)]
+        for s in sessions:
+            asks(s, 600)
+        for s in sessions:
+            s.close()
+        asked = sum(s.requests for s in sessions)
+        wait_until(lambda: accounted_for() == asked, "each is in the journal, or counted there")
+    finally:
+        stop.set()
+        reader.join()
+    told_of = [e for e in entries if "NETCR_DROPPED" in e]
+    assert all(f" dropped={e['NETCR_DROPPED']}" in e["MESSAGE"] for e in told_of)
+
+
+# --- the examples of the manual
+
+
+EXAMPLE = re.compile(r"^netcr-audit .*$", re.MULTILINE)
+# What is another one in each run.
+VOLATILE = re.compile(r"\b(time|session|uid|pid|netns)=\S+")
+
+
+def examples():
+    with open(AUDIT_MD) as f:
+        return [VOLATILE.sub(r"\1", line) for line in EXAMPLE.findall(f.read())]
+
+
+def test_examples_are_what_is_written(session, container, user1, procs):
+    """The session that the manual shows the lines of, once more, line by line."""
+    host = namespaces.Netns(procs)
+    for name in ("lan0", "lan1"):
+        namespaces.connect(host, namespaces.Netns(procs), name)
+    options = ("--allow-parent", "lan0")
+    s = session(host=host, options=options)
+    s.hello()
+    fds = s.target_fds(container(user1))
+    # As netcr-worker's, so that the kernel says more: NETLINK_CAP_ACK and NETLINK_EXT_ACK.
+    for option in (10, 11):
+        s.agent.evaluate(f"socket.socket(fileno=os.dup({fds[1]})).setsockopt(270, {option}, 1)")
+    assert s.bind(fds=fds).error == 0
+    s.nsid(31)
+    s.create(*[("lan0", newlink(f"eth{i}", ifindex=10 + i, address=f"02:00:5e:10:00:0{i}"))
+               for i in range(2)])
+    s.create(("lan0", newlink("eth0")))
+    s.create(("lan1", newlink("eth5")))
+    s.create(("lan0", newlink("eth5", mode="passthru")))
+    s.create(("lan0", newlink("mv%d")))
+    s.create(("lan0", newlink('a,b=c"', ifindex=77)))
+    s.nsid(32)
+    s.breach(s.encode(hello=netcr_client.pb.Hello(version_min=1, version_max=1)))
+    text = s.stderr()
+    for target in ("null", "host"):
+        s = session(host=host, options=options)
+        s.hello()
+        fds = s.target_fds(container(user1))
+        other = os.open("/dev/null", os.O_RDONLY) if target == "null" else host.open()
+        assert s.bind(fds=[*s.agent.give(other), fds[1]]).error == errno.EPERM
+        os.close(other)
+        text += s.stderr().split("\n", 1)[1]
+    written = [VOLATILE.sub(r"\1", line) for line in EXAMPLE.findall(text)]
+    assert examples() == written
+
+
 # --- as JSON
 
 
@@ -264,6 +406,7 @@ class Journal:
     def __init__(self, directory):
         self.directory = str(directory)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        os.chmod(self.directory, 0o755)
         self.sock.bind(os.path.join(self.directory, "socket"))
         os.chmod(os.path.join(self.directory, "socket"), 0o666)
 

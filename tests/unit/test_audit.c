@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -470,6 +471,69 @@ static void X5_flood_is_cut_off_and_counted(void **state)
 	child_must_pass(X5_in_child, NULL);
 }
 
+enum {
+	ONE_USER,
+	ANOTHER
+};
+
+/* A session of @user with @n violations, and its end. */
+static int session_of(size_t user, size_t n)
+{
+	audit_out_use(user);
+	for (size_t i = 0; i < n; i++)
+		audit_violation(&session, "one");
+	audit_end(&session);
+	_exit(CHILD_OK);
+}
+
+/* Run it in a process of its own, to the end; how many lines there are, and how many it says are
+ * missing. */
+static unsigned long lines_of(size_t user, size_t n, unsigned long *ret_dropped)
+{
+	unsigned long count;
+	struct capture c;
+	char *text;
+	pid_t pid;
+
+	capture_begin(&c);
+	pid = fork();
+	if (pid == 0)
+		(void)session_of(user, n);
+	(void)waitpid(pid, NULL, 0);
+	text = capture_end(&c);
+	count = count_text(text, "verdict=violation");
+	for (const char *said = text; (said = strstr(said, " dropped=")) != NULL; said++)
+		*ret_dropped += strtoul(said + strlen(" dropped="), NULL, 10);
+	free(text);
+	return count;
+}
+
+/* serve: the sessions of a user have one limit, and leave nothing untold; another's are apart. */
+static int X5_users_in_child(void *arg)
+{
+	unsigned long dropped = 0, none = 0, first, second;
+
+	(void)arg;
+	CHECK(audit_out_share(2) == 0);
+	CHECK(audit_out_due(ONE_USER) == 0);
+	first = lines_of(ONE_USER, 1200, &dropped);
+	CHECK(first >= 1000 && first < 1200 && first + dropped == 1200);
+	CHECK(audit_out_due(ONE_USER) != 0 && audit_out_due(ANOTHER) == 0);
+	second = lines_of(ONE_USER, 1200, &dropped);
+	CHECK(second < 500 && first + second + dropped == 2400);
+	CHECK(lines_of(ANOTHER, 900, &none) == 900 && none == 0);
+	audit_out_forget(ONE_USER);
+	CHECK(audit_out_due(ONE_USER) == 0);
+	CHECK(lines_of(ONE_USER, 900, &none) == 900 && none == 0);
+	return CHILD_OK;
+}
+
+static void X5_a_limit_for_each_user(void **state)
+{
+	(void)state;
+	child_must_pass(X5_users_in_child, NULL);
+}
+
 static void no_line_at_the_end_if_none_is_missing(void **state)
 {
 	struct capture c;
@@ -613,6 +677,7 @@ int main(void)
 		CASE(rule_that_decided),
 		CASE(policy_that_was_loaded),
 		CASE(X5_flood_is_cut_off_and_counted),
+		CASE(X5_a_limit_for_each_user),
 		CASE(no_line_at_the_end_if_none_is_missing),
 		CASE(K12_closed_stderr),
 		CASE(K12_full_pipe),
