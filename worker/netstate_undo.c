@@ -76,13 +76,15 @@ static bool check_addrs(const struct addr_list *a, const struct addr_list *b,
 	char text[STATE_TEXT_MAX];
 
 	for (size_t i = 0; i < a->n; i++) {
-		const struct addr *other = addr_find(b, &a->addrs[i]);
+		const struct addr *addr = &a->addrs[i], *other = addr_find(b, addr);
+		/* One that was being probed may have passed since. */
+		const bool same =
+			other && (ours ? addr_is_as(addr, other) : addr_is_as(other, addr));
 
-		if (!addr_links_find(&state->links, a->addrs[i].ifindex) ||
-		    (other && addr_is_as(other, &a->addrs[i])) ||
-		    (ours && !other && !addr_is_ours(&a->addrs[i], ours)))
+		if (!addr_links_find(&state->links, addr->ifindex) || same ||
+		    (ours && !other && !addr_is_ours(addr, ours)))
 			continue;
-		addr_text(&a->addrs[i], &state->links, text);
+		addr_text(addr, &state->links, text);
 		return say(report, "address", text, how);
 	}
 	return true;

@@ -281,3 +281,34 @@ def test_more_than_one_buffer(worker, user1, container, n):
         skip_veth(worker, box, path, user=user1)
         assert_like_ip(box, path)
         assert len(images.messages(images.read(path, "route-10.img"))) > n
+
+
+def test_ip_restores_it(worker, user1, container):
+    """`ip addr restore` and `ip route restore` take all of a dump in a twin of the namespace, and have
+    the same to save then. Not of a link without a carrier: no kernel takes the mark of its routes."""
+    box, twin = container(user1), container(user1)
+    for ns in (box, twin):
+        ns.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
+               "net.ipv6.conf.default.accept_dad=0")
+        ns.batch("link set lo up", "link add ve0 index 7 address 02:00:00:00:00:07 type veth "
+                 "peer name ve1 index 8 address 02:00:00:00:00:08", "link set ve1 up",
+                 "link set ve0 up")
+    box.batch("addr add 10.0.0.2/24 dev ve0", "addr add 10.0.0.3/24 dev ve0 label ve0:1",
+              "addr add 2001:db8::2/64 dev ve0 nodad", "route add 192.0.2.0/24 via 10.0.0.1",
+              "route add 198.51.100.0/24 via 10.0.0.9 metric 7 mtu 1400",
+              "route add blackhole 203.0.113.0/24", "route add 2001:db8:1::/48 via 2001:db8::1",
+              "route add unreachable 2001:db8:2::/48 metric 9")
+    settle(box)
+    with images.directory(user1) as path:
+        images.dump(worker, box, path, user=user1)
+        for name, command in (("ifaddr-10.img", ("addr",)), ("route-10.img", ("route",)),
+                              ("route6-10.img", ("-6", "route"))):
+            with open(f"{path}/{name}", "rb") as f:
+                twin.run("ip", *command, "restore", stdin=f)
+        settle(twin)
+        for name in ("route-10.img", "route6-10.img"):
+            ours = comparable(images.read(path, name))
+            theirs = comparable(saved(twin, *FILES[name]))
+            assert ours[0] == theirs[0]
+            assert sorted(map(repr, ours[1])) == sorted(map(repr, theirs[1])), name
+        assert "10.0.0.3/24" in twin.ip("addr") and "2001:db8::2/64" in twin.ip("addr")
