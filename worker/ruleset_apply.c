@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/ipt_compare.h"
 #include "worker/ipt_text.h"
 #include "worker/nft_text.h"
 #include "worker/report.h"
@@ -150,9 +151,17 @@ static const char *hint_of(const char *text)
 		       : "";
 }
 
-/* That nft took it does not say that the kernel has it: all is counted. How a rule is put is up to
- * the version of nft, so that it is put otherwise is said and is no error. Of the old iptables, tables
- * that the image does not have stay, so there is nothing to count. */
+static void warn_words(const struct ruleset_part *part, const char *who, const char *how,
+		       struct report *report)
+{
+	report_warn(
+		report,
+		"%s: %s lists the rules in other words than the image has: compare them by `%s`",
+		part->file, who, how);
+}
+
+/* That a tool took it does not say that the kernel has it: all is counted. How a rule is put is up to
+ * the version of the tool, so that it is put otherwise is said and is no error. */
 static int verify_nft(const struct ruleset_part *part, struct tools *tools, struct report *report)
 {
 	struct ruleset_counts wants, has;
@@ -174,11 +183,40 @@ static int verify_nft(const struct ruleset_part *part, struct tools *tools, stru
 				   part->file, has.tables, has.chains, has.rules, has.others,
 				   wants.tables, wants.chains, wants.rules, wants.others);
 	if (has.digest != wants.digest)
-		report_warn(report,
-			    "%s: nft lists the rules in other words than the image has: compare "
-			    "them by `nft list ruleset`",
-			    part->file);
+		warn_words(part, "nft", "nft list ruleset", report);
 	return 0;
+}
+
+/* Of each table that the image has. */
+static int verify_ipt(const struct ruleset_part *part, enum ruleset_part_id id, struct tools *tools,
+		      struct report *report)
+{
+	const enum tools_job list = ruleset_jobs[id].list;
+	struct ipt_difference difference;
+	enum ipt_compared compared;
+	struct tools_result now;
+	int r;
+
+	if (tools->is_legacy[list] && tools_has_legacy_tables(tools, list) == -EACCES) {
+		report_warn(report,
+			    "%s: this kernel does not let us see the tables of %s in the target: "
+			    "its rules were loaded, and not compared",
+			    part->file, ruleset_jobs[id].name);
+		return 0;
+	}
+	r = tools_run(tools, list, NULL, 0, &now);
+	if (r < 0)
+		return report_fail(report, EXIT_UNDONE, "%s: its rules cannot be read back: %s",
+				   part->file, now.text);
+	compared = ipt_compare(part->text, part->len, now.out, now.n_out, &difference);
+	tools_result_fini(&now);
+	if (compared == IPT_OTHER_WORDS)
+		warn_words(part, tools_name(list), tools_name(list), report);
+	if (compared != IPT_DIFFERS)
+		return 0;
+	return report_fail(report, EXIT_UNDONE,
+			   "%s: the target has %zu %s in table %s in place of %zu", part->file,
+			   difference.is, difference.what, difference.table, difference.should);
 }
 
 int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct tools *tools,
@@ -198,7 +236,8 @@ int ruleset_apply(const struct ruleset *ruleset, enum ruleset_part_id id, struct
 	undo->parts[id].is_unknown = result.is_unknown;
 	tools_result_fini(&result);
 	if (r == 0)
-		return id == RULESET_NFT ? verify_nft(part, tools, report) : 0;
+		return id == RULESET_NFT ? verify_nft(part, tools, report)
+					 : verify_ipt(part, id, tools, report);
 	return report_fail(report, EXIT_UNDONE, "%s: %s cannot load its rules: %s%s", part->file,
 			   tools_name(job), result.text, hint_of(result.text));
 }

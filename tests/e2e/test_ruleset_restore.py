@@ -353,6 +353,42 @@ def test_legacy(restore, mapped, images, family):
     assert "zdtm" in rules(mapped)
 
 
+def test_legacy_that_loads_nothing(worker, mapped, images, stage):
+    """What it took is read back."""
+    script = os.path.join(stage, "idle-iptables")
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\nexit 0\n")
+    os.chmod(script, 0o755)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c",
+         f'mount --bind {script} /usr/sbin/xtables-legacy-multi; exec "$@"', "sh",
+         *mapped.user.argv(worker, "restore", "-D", images(iptables=LEGACY), "--pid",
+                           str(mapped.pid))], capture_output=True, text=True, timeout=60,
+        check=False)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"iptables-10.img: the target has 0 (rules|chains of its own) in table filter "
+                     r"in place of [1-9]", done.stderr)
+    assert "everything is as it was before" in done.stderr
+
+
+def test_legacy_in_other_words(restore, mapped, images):
+    """A mask that iptables-save always prints: loaded and said."""
+    text = LEGACY.replace("COMMIT", "-A mine -s 10.9.8.7 -j DROP\nCOMMIT")
+    done = restore(mapped, images(iptables=text))
+    assert done.returncode == 0, done.stderr
+    assert ("iptables-10.img: iptables-save lists the rules in other words than the image has: "
+            "compare them by `iptables-save`") in done.stderr
+    assert "10.9.8.7/32" in legacy_rules(mapped)
+    assert "in other words" not in restore(mapped, images(iptables=LEGACY)).stderr
+
+
+def test_legacy_that_cannot_be_seen(restore, container, user1, images):
+    """The namespace is older than the id map of its user namespace."""
+    done = restore(container(user1), images(iptables=LEGACY))
+    assert done.returncode == 0, done.stderr
+    assert "its rules were loaded, and not compared" in done.stderr
+
+
 # --- the way back
 
 
