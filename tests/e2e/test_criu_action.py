@@ -292,3 +292,12 @@ def test_another_users_container(saved, container, user1, user2, own_host, broke
                           cwd="/")
     assert done.returncode == 77, done.stderr
     assert_same(box, before)
+
+
+def test_a_broker_for_just_this(criu, saved, procs, broker):
+    """The script of docs/criu.md."""
+    directory, before = saved()
+    box = RootBox(procs)
+    criu("setup-namespaces", box, directory, **EXTERNAL,
+         argv=[broker, "spawn", "--allow-parent", "par0", "--", criu.program])
+    assert_equal_links(box, before)
