@@ -40,6 +40,8 @@ int caller_init(struct caller *ret, uid_t uid, pid_t pid)
 	const struct passwd *account;
 	int n = CALLER_GIDS_MAX;
 
+	if (is_nobody(uid))
+		return -EINVAL;
 	*ret = (struct caller){ .uid = uid, .pid = pid };
 	errno = 0;
 	account = getpwuid(uid);

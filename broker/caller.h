@@ -30,7 +30,8 @@ struct invoker {
 
 /* Fill in @ret for @uid, with the groups of its account; a uid without an account has none.
  * Asks NSS: not after the lock-down. Returns 0; -E2BIG if there are more groups than fit, of which
- * none may be forgotten, as a rule may deny it; or another -errno. */
+ * none may be forgotten, as a rule may deny it; -EINVAL if the uid is one that stands for nobody; or
+ * another -errno. */
 int caller_init(struct caller *ret, uid_t uid, pid_t pid);
 
 /* The user behind this process: SUDO_UID and SUDO_GID where root runs it under sudo, else the

@@ -52,7 +52,7 @@ static int load_policy(struct options *o, struct policy *ret)
 					   NULL);
 	if (allow_policy(&o->allow, /* init_netns= */ false, ret))
 		return 0;
-	return command_load_policy(o->policy, ret);
+	return command_load_policy(o->policy, /* in_force= */ true, ret);
 }
 
 /* Of options there is nothing to read again. Sessions that run keep what they began with: each has
@@ -63,7 +63,7 @@ static int reload(struct serve *s)
 
 	if (!s->policy_file)
 		return 0;
-	if (command_load_policy(s->policy_file, &policy))
+	if (command_load_policy(s->policy_file, /* in_force= */ true, &policy))
 		return -EINVAL;
 	policy_file_free(&s->first->policy);
 	s->first->policy = policy;

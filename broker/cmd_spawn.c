@@ -47,7 +47,7 @@ int cmd_spawn(int argc, char *argv[])
 					   "--allow-parent; rules of a policy file have their own",
 					   NULL);
 	if (!allow_policy(allow, /* init_netns= */ invoker.uid == 0, &policy)) {
-		r = command_load_policy(options.policy, &policy);
+		r = command_load_policy(options.policy, /* in_force= */ true, &policy);
 		if (r)
 			return r;
 	} else if (invoker.by_file_caps) {

@@ -19,7 +19,7 @@ int command_usage_error(const char *what, const char *about)
 	return EXIT_USAGE_;
 }
 
-int command_load_policy(const char *file, struct policy *ret)
+int command_load_policy(const char *file, bool in_force, struct policy *ret)
 {
 	char text[POLICY_TEXT_MAX];
 	const char *path = file ? file : NETCR_CONF;
@@ -33,6 +33,7 @@ int command_load_policy(const char *file, struct policy *ret)
 		log_err("%s", text);
 		return EXIT_CONFIG_;
 	}
-	audit_policy_loaded(path, ret->n_rules);
+	if (in_force)
+		audit_policy_loaded(path, ret->n_rules);
 	return 0;
 }

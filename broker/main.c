@@ -15,11 +15,14 @@
 static const char usage_text[] =
 	"Usage: netcr-broker spawn [OPTION]... -- COMMAND [ARGUMENT]...\n"
 	"       netcr-broker serve [--socket PATH]... [OPTION]...\n"
+	"       netcr-broker check [--policy FILE] [--user USER --parent IF [OPTION]...]\n"
 	"       netcr-broker --help | --version\n"
 	"\n"
 	"spawn runs COMMAND as the invoking user, with none of this program's privilege, and with\n"
 	"a session of the broker that it can ask for macvlans on the parents that are allowed\n"
 	"($NETCR_BROKER names it). serve gives a session to everybody who connects to it.\n"
+	"check prints the rules, or with --user what would become of a request. It needs no\n"
+	"privilege and changes nothing.\n"
 	"\n"
 	"  --allow-parent IF   allow macvlans on interface IF; without one everything is refused\n"
 	"  --policy FILE       the rules that hold without --allow-parent, instead of those in\n"
@@ -42,6 +45,14 @@ static const char usage_text[] =
 	"  --max-sessions-per-user N   at a time; without it 16\n"
 	"  --idle-timeout SECONDS      end a session that asks for nothing; without it 60\n"
 	"SIGTERM and SIGINT end the service, but no request that is under way.\n"
+	"\n"
+	"Of check:\n"
+	"  --user USER                 a name or a number\n"
+	"  --parent IF                 or NAMESPACE/IF\n"
+	"  --mode MODE                 without it bridge\n"
+	"  --mac MAC                   without it none is asked for\n"
+	"Exit status of check: 0 the file is right, or granted; 77 denied; 1 allowed, but the\n"
+	"interface is not there; 78 the file is wrong.\n"
 	"\n"
 	"Exit status of spawn: that of COMMAND; 127 if it was not found, 126 if it cannot be run.\n"
 	"Else 64 usage, 71 system error, 77 no privilege, 78 what is to be allowed, or what was\n"
@@ -69,9 +80,8 @@ static const struct {
 	int (*run)(int argc, char *argv[]);
 	bool keeps_fds; /* what it was started with is for it to judge: socket activation */
 } commands[] = {
-	{ "serve", cmd_serve, true },
-	{ "spawn", cmd_spawn, false },
-	{ "--help", cmd_help, false },
+	{ "check", cmd_check, false },       { "serve", cmd_serve, true },
+	{ "spawn", cmd_spawn, false },       { "--help", cmd_help, false },
 	{ "--version", cmd_version, false },
 };
 

@@ -20,15 +20,12 @@
 #include "common/check.h"
 #include "common/wire.h"
 
-static int decode_parent(const char *parent, struct link_args *ret, struct link_result *result)
+int link_args_set_parent(const char *parent, struct link_args *ret)
 {
 	const char *slash = strchr(parent, '/');
 
-	if (check_parent(parent) < 0) {
-		(void)snprintf(result->text, sizeof(result->text),
-			       "the parent is not a name of an interface");
+	if (check_parent(parent) < 0)
 		return -EINVAL;
-	}
 	(void)snprintf(ret->parent, sizeof(ret->parent), "%s", parent);
 	(void)snprintf(ret->ifname, sizeof(ret->ifname), "%s", slash ? slash + 1 : parent);
 	if (slash)
@@ -42,9 +39,12 @@ static int decode_one(const Netcr__Link *link, struct link_args *ret, struct lin
 	_Static_assert(LINK_TEXT_MAX <= sizeof(result->text), "a result holds the decoder's text");
 	int r;
 
-	r = decode_parent(link->parent, ret, result);
-	if (r < 0)
+	r = link_args_set_parent(link->parent, ret);
+	if (r < 0) {
+		(void)snprintf(result->text, sizeof(result->text),
+			       "the parent is not a name of an interface");
 		return r;
+	}
 	return link_msg_decode(link->newlink.data, link->newlink.len, &ret->spec, result->text);
 }
 
@@ -100,9 +100,8 @@ static struct verdict judge_one(struct session *s, struct link_args *link,
 		*known = link;
 	}
 	/* That it is gone may be told to whom it is allowed, and to nobody else. */
-	if (!parent->found &&
-	    policy_lists_parent(&s->policy, &s->caller, parent->netns, link->ifname))
-		return (struct verdict){ .allow = true, .why = "allowed" };
+	if (!parent->found)
+		return policy_judge_absent(&s->policy, &s->caller, parent->netns, link->ifname);
 	v = policy_judge_link(&s->policy, &s->caller, parent, &link->spec, s->target_init);
 	link->parent_netns = parent->netns;
 	link->parent_nsid = parent->nsid;

@@ -38,6 +38,9 @@ struct link_args {
 	struct link_spec spec;
 };
 
+/* Set the parent, and what its two parts are. -EINVAL if it is none. */
+int link_args_set_parent(const char *parent, struct link_args *ret);
+
 struct op_args {
 	struct {
 		uint32_t min, max;

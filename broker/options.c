@@ -29,12 +29,16 @@ static const struct row {
 	{ "allow-mode",            'm', OPTIONS_SPAWN | OPTIONS_SERVE },
 	{ "audit",                 'a', OPTIONS_SPAWN | OPTIONS_SERVE },
 	{ "audit-format",          'f', OPTIONS_SPAWN | OPTIONS_SERVE },
-	{ "policy",                'r', OPTIONS_SPAWN | OPTIONS_SERVE },
+	{ "policy",                'r', OPTIONS_SPAWN | OPTIONS_SERVE | OPTIONS_CHECK },
 	{ "max-links",             'l', OPTIONS_SPAWN },
 	{ "max-links-per-netns",   'n', OPTIONS_SPAWN },
 	{ "socket",                's', OPTIONS_SERVE },
 	{ "max-sessions-per-user", 'u', OPTIONS_SERVE },
 	{ "idle-timeout",          'i', OPTIONS_SERVE },
+	{ "user",                  'U', OPTIONS_CHECK },
+	{ "parent",                'P', OPTIONS_CHECK },
+	{ "mode",                  'M', OPTIONS_CHECK },
+	{ "mac",                   'A', OPTIONS_CHECK },
 };
 /* clang-format on */
 
@@ -64,6 +68,12 @@ static int take_socket(struct options *o)
 	return 0;
 }
 
+static int take_text(const char **ret)
+{
+	*ret = optarg;
+	return 0;
+}
+
 static int take_option(int letter, const char *name, struct options *o)
 {
 	switch (letter) {
@@ -76,8 +86,7 @@ static int take_option(int letter, const char *name, struct options *o)
 	case 'f':
 		return take_word(name, audit_out_choose_format(optarg), "text and json");
 	case 'r':
-		o->policy = optarg;
-		return 0;
+		return take_text(&o->policy);
 	case 'l':
 		return take_number(name, UINT32_MAX, &o->allow.rule.max_links);
 	case 'n':
@@ -86,6 +95,14 @@ static int take_option(int letter, const char *name, struct options *o)
 		return take_socket(o);
 	case 'u':
 		return take_number(name, SERVE_SESSIONS_MAX, &o->max_per_user);
+	case 'U':
+		return take_text(&o->user);
+	case 'P':
+		return take_text(&o->parent);
+	case 'M':
+		return take_text(&o->mode);
+	case 'A':
+		return take_text(&o->mac);
 	default:
 		return take_number(name, IDLE_MAX_S, &o->idle_s);
 	}

@@ -11,6 +11,7 @@
 enum {
 	OPTIONS_SPAWN = 1 << 0,
 	OPTIONS_SERVE = 1 << 1,
+	OPTIONS_CHECK = 1 << 2,
 };
 
 struct options {
@@ -19,6 +20,7 @@ struct options {
 	const char *sockets[LISTEN_MAX];
 	size_t n_sockets;
 	uint32_t max_per_user, idle_s;
+	const char *user, *parent, *mode, *mac; /* NULL: not given */
 };
 
 /* Read argv into @ret, which has the defaults. What follows the options is at argv[optind] then.

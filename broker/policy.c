@@ -97,19 +97,20 @@ static bool names(const struct policy *policy, const struct policy_rule *rule, u
 	return false;
 }
 
-bool policy_lists_parent(const struct policy *policy, const struct caller *caller, uint16_t netns,
-			 const char *name)
+struct verdict policy_judge_absent(const struct policy *policy, const struct caller *caller,
+				   uint16_t netns, const char *name)
 {
-	bool listed = false;
+	struct verdict v = denied("no such parent, and none of that name is allowed");
 
 	each_rule (rule, policy) {
 		if (!names(policy, rule, netns, name) || !is_about(rule, caller))
 			continue;
 		if (rule->deny)
-			return false;
-		listed = true;
+			return (struct verdict){ .why = v.why, .rule = rule };
+		if (!v.allow)
+			v = allowed(rule);
 	}
-	return listed;
+	return v;
 }
 
 uint16_t policy_find_netns(const struct policy *policy, const char *name)
@@ -189,7 +190,7 @@ struct verdict policy_judge_link(const struct policy *policy, const struct calle
 	struct verdict v = denied("the parent is not allowed");
 
 	if (!parent->found)
-		return denied("no such parent, and none of that name is allowed");
+		return v;
 	if (parent->elsewhere)
 		return denied("the parent's lowest device is in another namespace");
 	if (spec->change & ~POLICY_FLAGS)

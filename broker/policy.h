@@ -54,10 +54,10 @@ struct verdict policy_judge_link(const struct policy *policy, const struct calle
 void policy_parents_of(const struct policy *policy, const struct caller *caller,
 		       struct parent_set *ret);
 
-/* @name in @netns is written in a rule that allows it to @caller, and in none that denies it,
- * whether it is there or not. */
-bool policy_lists_parent(const struct policy *policy, const struct caller *caller, uint16_t netns,
-			 const char *name);
+/* Is @name in @netns, which is not there, written in a rule that allows it to @caller, and in none
+ * that denies it? */
+struct verdict policy_judge_absent(const struct policy *policy, const struct caller *caller,
+				   uint16_t netns, const char *name);
 
 /* The number of the namespace @name, as struct policy_parent has it, or 0. */
 uint16_t policy_find_netns(const struct policy *policy, const char *name);

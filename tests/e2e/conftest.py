@@ -15,6 +15,7 @@ What a test can ask for:
     world        a host with netcr installed, where users have Podman (podman.World)
     own_host     a host with par0 of this test alone, to break
     procs        namespaces.Procs of this test: what is started by it is ended with the test
+    path_of      path_of(netns): a path of a network namespace, as `ip netns` makes one
     container    container(user, subids=False): a new rootless container (namespaces.Container)
     session      session(user=user1, host=host, options=…): a broker with a hostile worker
                  (netcr_client.Session)
@@ -218,6 +219,20 @@ def own_host(procs):
     ns, peer = namespaces.Netns(procs), namespaces.Netns(procs)
     namespaces.connect(ns, peer)
     return ns
+
+
+@pytest.fixture
+def path_of(stage):
+    paths = []
+
+    def mount(netns):
+        paths.append(os.path.join(stage, f"netns-{os.urandom(4).hex()}"))
+        netns.mount(paths[-1])
+        return paths[-1]
+    yield mount
+    for path in paths:
+        subprocess.run(["umount", "--lazy", path], check=True)  # a session may have it open
+        os.unlink(path)
 
 
 @pytest.fixture

@@ -161,7 +161,8 @@ static void users_and_groups(void **state)
 		policy_parents_of(&policy, &bob, &set);
 		assert_int_equal(parent_set_has(&set, 1), cases[i].want);
 		assert_false(parent_set_has(&set, 2));
-		assert_int_equal(policy_lists_parent(&policy, &bob, 0, "eth0"), cases[i].want);
+		assert_int_equal(policy_judge_absent(&policy, &bob, 0, "eth0").allow,
+				 cases[i].want);
 	}
 }
 
@@ -186,8 +187,8 @@ static void Q7_deny_wins_in_either_order(void **state)
 		assert_false(v.allow);
 		assert_ptr_equal(v.rule, &deny);
 		assert_true(allows(head, &second, &spec));
-		assert_false(policy_lists_parent(&policy, &alice, 0, "eth0"));
-		assert_true(policy_lists_parent(&policy, &alice, 0, "eth1"));
+		assert_false(policy_judge_absent(&policy, &alice, 0, "eth0").allow);
+		assert_true(policy_judge_absent(&policy, &alice, 0, "eth1").allow);
 		/* It is about some modes only. */
 		deny.modes = POLICY_ALL_MODES & ~spec.mode;
 		assert_true(allows(head, &first, &spec));
@@ -385,16 +386,16 @@ static void lists_what_is_allowed(void **state)
 	struct policy policy = policy_of(&none);
 
 	(void)state;
-	assert_true(policy_lists_parent(&policy, &alice, 0, "eth0"));
-	assert_true(policy_lists_parent(&policy, &alice, 0, "eth1"));
-	assert_false(policy_lists_parent(&policy, &alice, 1, "eth0"));
-	assert_false(policy_lists_parent(&policy, &alice, 0, "eth"));
-	assert_false(policy_lists_parent(&policy, &alice, 0, "eth11"));
-	assert_false(policy_lists_parent(&policy, &alice, 0, ""));
+	assert_true(policy_judge_absent(&policy, &alice, 0, "eth0").allow);
+	assert_true(policy_judge_absent(&policy, &alice, 0, "eth1").allow);
+	assert_false(policy_judge_absent(&policy, &alice, 1, "eth0").allow);
+	assert_false(policy_judge_absent(&policy, &alice, 0, "eth").allow);
+	assert_false(policy_judge_absent(&policy, &alice, 0, "eth11").allow);
+	assert_false(policy_judge_absent(&policy, &alice, 0, "").allow);
 	two.parents = third;
 	two.n_parents = 1;
-	assert_false(policy_lists_parent(&policy, &alice, 0, "eth0"));
-	assert_true(policy_lists_parent(&policy, &alice, 1, "eth0"));
+	assert_false(policy_judge_absent(&policy, &alice, 0, "eth0").allow);
+	assert_true(policy_judge_absent(&policy, &alice, 1, "eth0").allow);
 
 	policy.netns = netns;
 	policy.n_netns = 2;
