@@ -27,15 +27,26 @@ enum {
 #define BIND NETCR__REQUEST__OP_TARGET_BIND
 #define NSID NETCR__REQUEST__OP_NSID_ALLOC
 #define LINK NETCR__REQUEST__OP_LINK_CREATE
+#define QUOTA NETCR__REQUEST__OP_QUOTA
+
+static struct verdict anybody_judge(struct session *s, const struct wire_msg *msg,
+				    struct op_args *args)
+{
+	(void)s;
+	(void)msg;
+	(void)args;
+	return (struct verdict){ .allow = true, .why = "allowed" };
+}
 
 /* Everything the broker can ever be asked to do. Nothing else in this program is privileged. */
 /* clang-format off */
 static const struct op ops[] = {
-	/*        name           phases         fds once   decode              judge              execute */
-	[HELLO] = { "hello",       PHASE_NEW,     0,  true,  hello_decode,       hello_judge,       hello_execute },
-	[BIND]  = { "target-bind", PHASE_GREETED, 2,  true,  target_bind_decode, target_bind_judge, target_bind_execute },
-	[NSID]  = { "nsid-alloc",  PHASE_BOUND,   0,  false, nsid_alloc_decode,  nsid_alloc_judge,  nsid_alloc_execute },
-	[LINK]  = { "link-create", PHASE_BOUND,   0,  false, link_create_decode, link_create_judge, link_create_execute },
+	/*        name           phases                       fds once   decode              judge              execute */
+	[HELLO] = { "hello",       PHASE_NEW,                   0,  true,  hello_decode,       anybody_judge,     hello_execute },
+	[BIND]  = { "target-bind", PHASE_GREETED,               2,  true,  target_bind_decode, target_bind_judge, target_bind_execute },
+	[NSID]  = { "nsid-alloc",  PHASE_BOUND,                 0,  false, nsid_alloc_decode,  nsid_alloc_judge,  nsid_alloc_execute },
+	[LINK]  = { "link-create", PHASE_BOUND,                 0,  false, link_create_decode, link_create_judge, link_create_execute },
+	[QUOTA] = { "quota",       PHASE_GREETED | PHASE_BOUND, 0,  true,  quota_decode,       anybody_judge,     quota_execute },
 };
 /* clang-format on */
 static_assert(ARRAY_SIZE(ops) <= 32, "session.spent is a set of 32 bits");

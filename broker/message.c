@@ -126,6 +126,25 @@ static void fill_links(struct reply *reply, Netcr__LinkCreateReply *ret)
 	ret->results = pointers;
 }
 
+static void fill_quota(struct reply *reply, Netcr__QuotaReply *ret)
+{
+	static Netcr__ParentUse uses[OP_USES_MAX];
+	static Netcr__ParentUse *pointers[OP_USES_MAX];
+
+	netcr__quota_reply__init(ret);
+	for (size_t i = 0; i < reply->n_uses; i++) {
+		netcr__parent_use__init(&uses[i]);
+		uses[i].parent = reply->uses[i].parent;
+		uses[i].used = reply->uses[i].used;
+		uses[i].limit = reply->uses[i].limit;
+		uses[i].limit_per_netns = reply->uses[i].limit_per_netns;
+		pointers[i] = &uses[i];
+	}
+	ret->n_parents = reply->n_uses;
+	ret->parents = pointers;
+	ret->more = reply->more;
+}
+
 int message_reply(const struct session *s, const Netcr__Request *req, int error,
 		  struct reply *reply, int timeout_ms)
 {
@@ -134,6 +153,7 @@ int message_reply(const struct session *s, const Netcr__Request *req, int error,
 	Netcr__HelloReply hello;
 	Netcr__NsidAllocReply nsid = NETCR__NSID_ALLOC_REPLY__INIT;
 	Netcr__LinkCreateReply links;
+	Netcr__QuotaReply quota;
 
 	msg.id = req->id;
 	msg.error = (uint32_t)-error;
@@ -150,6 +170,10 @@ int message_reply(const struct session *s, const Netcr__Request *req, int error,
 		fill_links(reply, &links);
 		msg.result_case = NETCR__REPLY__RESULT_LINK_CREATE;
 		msg.link_create = &links;
+	} else if (req->op_case == NETCR__REQUEST__OP_QUOTA && error == 0) {
+		fill_quota(reply, &quota);
+		msg.result_case = NETCR__REPLY__RESULT_QUOTA;
+		msg.quota = &quota;
 	}
 	if (netcr__reply__get_packed_size(&msg) > sizeof(buf))
 		return -EMSGSIZE;

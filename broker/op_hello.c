@@ -30,14 +30,6 @@ int hello_decode(const Netcr__Request *req, struct op_args *ret, struct reply *r
 	return 0;
 }
 
-struct verdict hello_judge(struct session *s, const struct wire_msg *msg, struct op_args *args)
-{
-	(void)s;
-	(void)msg;
-	(void)args;
-	return (struct verdict){ .allow = true, .why = "allowed" };
-}
-
 int hello_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
 		  struct reply *reply)
 {

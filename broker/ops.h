@@ -22,6 +22,7 @@ struct wire_msg;
 
 enum {
 	OP_LINKS_MAX = 128,
+	OP_USES_MAX = 64,
 	LINK_PARENT_MAX = POLICY_NETNS_NAME_MAX + IFNAMSIZ, /* with '/' and NUL */
 };
 
@@ -66,6 +67,12 @@ struct link_result {
 	char text[NL_TEXT_MAX];
 };
 
+/* Macvlans of the user on a parent that is allowed; limits as in a rule. */
+struct parent_use {
+	char parent[LINK_PARENT_MAX];
+	uint32_t used, limit, limit_per_netns;
+};
+
 /* What will be answered, in plain values. dispatch.c packs it. */
 struct reply {
 	char text[NL_TEXT_MAX];
@@ -74,10 +81,12 @@ struct reply {
 	bool over_limit;  /* link-create: a limit of the rule is why nothing was made */
 	size_t n_results; /* likewise */
 	struct link_result results[OP_LINKS_MAX];
+	bool more; /* quota */
+	size_t n_uses;
+	struct parent_use uses[OP_USES_MAX];
 };
 
 int hello_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
-struct verdict hello_judge(struct session *s, const struct wire_msg *msg, struct op_args *args);
 int hello_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
 		  struct reply *reply);
 
@@ -98,3 +107,7 @@ struct verdict link_create_judge(struct session *s, const struct wire_msg *msg,
 				 struct op_args *args);
 int link_create_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
 			struct reply *reply);
+
+int quota_decode(const Netcr__Request *req, struct op_args *ret, struct reply *reply);
+int quota_execute(struct session *s, struct wire_msg *msg, struct op_args *args,
+		  struct reply *reply);

@@ -149,6 +149,24 @@ static bool has_parent(const struct policy_rule *rule, const struct parent_facts
 	return false;
 }
 
+const struct policy_rule *policy_find_grant(const struct policy *policy,
+					    const struct caller *caller,
+					    const struct parent_facts *parent)
+{
+	uint32_t denied_modes = 0;
+
+	each_rule (rule, policy) {
+		if (rule->deny && has_parent(rule, parent) && is_about(rule, caller))
+			denied_modes |= rule->modes;
+	}
+	each_rule (rule, policy) {
+		if (!rule->deny && (rule->modes & ~denied_modes) && has_parent(rule, parent) &&
+		    is_about(rule, caller))
+			return rule;
+	}
+	return NULL;
+}
+
 /* Of a link without an address the kernel makes one up, locally administered and not known yet:
  * that is what a rule that denies has to be afraid of. */
 static bool has_mac(const struct policy_rule *rule, const struct link_spec *spec)

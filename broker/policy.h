@@ -50,6 +50,12 @@ struct verdict policy_judge_link(const struct policy *policy, const struct calle
 				 const struct parent_facts *parent, const struct link_spec *spec,
 				 bool init_netns);
 
+/* The first rule that allows @caller links on @parent, in a mode in which no rule denies them any;
+ * or NULL. */
+const struct policy_rule *policy_find_grant(const struct policy *policy,
+					    const struct caller *caller,
+					    const struct parent_facts *parent);
+
 /* The parents of all rules that are about @caller. */
 void policy_parents_of(const struct policy *policy, const struct caller *caller,
 		       struct parent_set *ret);

@@ -62,19 +62,22 @@ struct counting {
 	bool per_user; /* a rule has max-links */
 };
 
-static int32_t nsid_of(const struct counting *c, const struct link_args *link)
-{
-	return link->parent_netns ? link->parent_nsid : c->s->self_nsid;
-}
-
-static size_t use_of(const struct counting *c, const struct link_args *link)
+static size_t find_use(struct counting *c, uint32_t ifindex, int32_t nsid)
 {
 	size_t i = 0;
 
-	while (i < c->uses.n && (c->uses.use[i].ifindex != link->parent_ifindex ||
-				 c->uses.use[i].nsid != nsid_of(c, link)))
+	while (i < c->uses.n && (c->uses.use[i].ifindex != ifindex || c->uses.use[i].nsid != nsid))
 		i++;
+	/* The one behind the last, to be added. */
+	if (i == c->uses.n && i < RTNL_USES_MAX)
+		c->uses.use[i] = (struct rtnl_use){ .ifindex = ifindex, .nsid = nsid };
 	return i;
+}
+
+static size_t use_of(struct counting *c, const struct link_args *link)
+{
+	return find_use(c, link->parent_ifindex,
+			link->parent_netns ? link->parent_nsid : c->s->self_nsid);
 }
 
 /* Returns whether there is anything to count. */
@@ -87,11 +90,7 @@ static bool add_links(struct counting *c, const struct link_args *links, size_t 
 
 		if (!links[i].rule)
 			continue;
-		if (use == c->uses.n) {
-			c->uses.use[use].ifindex = links[i].parent_ifindex;
-			c->uses.use[use].nsid = nsid_of(c, &links[i]);
-			c->uses.n++;
-		}
+		c->uses.n += use == c->uses.n;
 		c->asked[use]++;
 		c->asked_in_all++;
 		c->per_user = c->per_user || links[i].rule->max_links;
@@ -111,7 +110,7 @@ int quota_find_nsids(struct session *s)
 	if (s->target_nsid >= 0)
 		return 0;
 	r = rtnl_nsid_alloc(&s->rtnl, s->self.netns, -1, &s->self_nsid, text);
-	if (r == 0)
+	if (r == 0 && s->target >= 0)
 		r = rtnl_target_nsid(&s->rtnl, s->target, RTNL_TARGET_NSID_FIRST + (int32_t)low,
 				     &s->target_nsid);
 	return r;
@@ -165,7 +164,19 @@ static int compare(struct counting *c, const struct link_args *links, size_t n, 
 	return 0;
 }
 
-/* With the locks taken. */
+/* With the user's lock taken. */
+static int count_targets(struct counting *c, uint32_t *ret_in_target)
+{
+	struct session *s = c->s;
+	int r = s->target >= 0 ? rtnl_count(&s->rtnl, s->target_nsid, &c->uses) : 0;
+
+	*ret_in_target = c->uses.outside;
+	if (r == 0 && c->per_user)
+		r = ledger_read(&s->ledger, s->caller.uid, count_record, c);
+	return r;
+}
+
+/* With both locks taken. */
 static int count(struct counting *c, const struct link_args *links, size_t n,
 		 char ret_text[NL_TEXT_MAX])
 {
@@ -174,12 +185,8 @@ static int count(struct counting *c, const struct link_args *links, size_t n,
 					   .nsid = s->target_nsid,
 					   .netns = s->target_id };
 	uint32_t in_target;
-	int r;
+	int r = count_targets(c, &in_target);
 
-	r = rtnl_count(&s->rtnl, s->target_nsid, &c->uses);
-	in_target = c->uses.outside;
-	if (r == 0 && c->per_user)
-		r = ledger_read(&s->ledger, s->caller.uid, count_record, c);
 	if (r == 0)
 		r = compare(c, links, n, in_target, ret_text);
 	if (r < 0 || !c->per_user)
@@ -195,6 +202,16 @@ static int count(struct counting *c, const struct link_args *links, size_t n,
 		return -EDQUOT;
 	}
 	return r;
+}
+
+/* What is said of some errors of the ledger. */
+static void explain(int error, char ret_text[NL_TEXT_MAX])
+{
+	if (error == -EBUSY)
+		(void)snprintf(ret_text, NL_TEXT_MAX,
+			       "another session of the user is making macvlans and does not end");
+	if (error == -EUCLEAN)
+		(void)snprintf(ret_text, NL_TEXT_MAX, "the broker's ledger is damaged");
 }
 
 int quota_begin(struct session *s, const struct link_args *links, size_t n,
@@ -214,13 +231,9 @@ int quota_begin(struct session *s, const struct link_args *links, size_t n,
 		r = ledger_lock_uid(&s->ledger, s->caller.uid);
 	if (r == 0)
 		r = ledger_lock_target(&s->ledger, s->target_nsid);
-	if (r == -EBUSY)
-		(void)snprintf(ret_text, NL_TEXT_MAX,
-			       "another session of the user is making macvlans and does not end");
 	if (r == 0)
 		r = count(&c, links, n, ret_text);
-	if (r == -EUCLEAN)
-		(void)snprintf(ret_text, NL_TEXT_MAX, "the broker's ledger is damaged");
+	explain(r, ret_text);
 	if (r < 0)
 		quota_end(s);
 	return r;
@@ -230,4 +243,63 @@ void quota_end(struct session *s)
 {
 	if (s->ledger.fd >= 0)
 		ledger_unlock(&s->ledger);
+}
+
+/* Of the first parents that rules about the user speak of, those that are there and allowed. */
+static int find_parents(struct counting *c, struct reply *reply)
+{
+	struct session *s = c->s;
+	size_t looked = 0;
+
+	for (size_t i = 0; i < s->policy.n_parents; i++) {
+		const struct policy_parent *parent = &s->policy.parents[i];
+		struct parent_use *use = &reply->uses[reply->n_uses];
+		const struct policy_rule *rule;
+		struct parent_facts facts;
+		size_t nr;
+		int r;
+
+		if (!parent_set_has(&s->parents.wanted, i))
+			continue;
+		reply->more = looked++ == OP_USES_MAX;
+		if (reply->more)
+			break;
+		r = parents_find(&s->parents, &s->policy, &s->rtnl, parent->netns, parent->name,
+				 &facts);
+		if (r < 0)
+			return r;
+		rule = policy_find_grant(&s->policy, &s->caller, &facts);
+		nr = find_use(c, facts.ifindex, parent->netns ? facts.nsid : s->self_nsid);
+		if (!rule || nr < c->uses.n)
+			continue;
+		c->uses.n++;
+		c->per_user = c->per_user || rule->max_links;
+		use->limit = rule->max_links;
+		use->limit_per_netns = rule->max_links_per_netns;
+		(void)snprintf(use->parent, sizeof(use->parent), "%s%s%s",
+			       parent->netns ? s->policy.netns[parent->netns - 1].name : "",
+			       parent->netns ? "/" : "", parent->name);
+		reply->n_uses++;
+	}
+	return 0;
+}
+
+int quota_tell(struct session *s, struct reply *reply)
+{
+	struct counting c = { .s = s };
+	uint32_t in_target;
+	int r = s->ledger.fd >= 0 ? quota_find_nsids(s) : 0;
+
+	if (r == 0)
+		r = find_parents(&c, reply);
+	if (r < 0 || !c.per_user)
+		return r;
+	r = ledger_lock_uid(&s->ledger, s->caller.uid);
+	if (r == 0)
+		r = count_targets(&c, &in_target);
+	quota_end(s);
+	explain(r, reply->text);
+	for (size_t i = 0; i < reply->n_uses; i++)
+		reply->uses[i].used = reply->uses[i].limit ? c.uses.use[i].in_total : 0;
+	return r;
 }

@@ -5,6 +5,7 @@
 #include "common/nl.h"
 
 struct link_args;
+struct reply;
 struct session;
 
 /* Open the ledger, if a rule has a limit. For the lock-down. Returns 0; -EUCLEAN if the ledger is
@@ -19,6 +20,10 @@ int quota_begin(struct session *s, const struct link_args *links, size_t n,
 		char ret_text[NL_TEXT_MAX]);
 void quota_end(struct session *s);
 
-/* Find s->self_nsid and s->target_nsid, the ids of the broker's netns and of the target, in the
- * former. They do not change. Returns 0 or -errno. */
+/* Fill in reply->uses, and on an error the text. It is counted as links are that are asked for.
+ * Returns 0 or such an error. */
+int quota_tell(struct session *s, struct reply *reply);
+
+/* Find s->self_nsid and s->target_nsid, the ids of the broker's netns and of the target if there is
+ * one, in the former. They do not change. Returns 0 or -errno. */
 int quota_find_nsids(struct session *s);

@@ -7,27 +7,19 @@
 #include "worker/broker_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "common/check.h"
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "common/wire.h"
 #include "netcr.pb-c.h"
-#include "worker/report.h"
-
-#define DEFAULT_SOCKET NETCR_RUN_DIR "/broker.sock"
 
 enum {
 	VERSION_MIN = 1,
 	VERSION_MAX = 1,
 	ANSWER_TIMEOUT_MS = 120 * 1000, /* 128 links on a crowded parent, under somebody's RTNL */
-	CONNECT_TIMEOUT_S = 10,
 };
 
 void broker_init(struct broker *broker)
@@ -40,107 +32,6 @@ void broker_fini(struct broker *broker)
 	fd_closep(&broker->fd);
 	free(broker->msg);
 	broker_init(broker);
-}
-
-/* --- finding it --- */
-
-static int open_number(const char *number, int *ret_fd, struct report *report)
-{
-	unsigned long fd;
-	char *end;
-	int r;
-
-	errno = 0;
-	fd = strtoul(number, &end, 10);
-	if (*number < '0' || *number > '9' || *end || errno || fd > INT32_MAX)
-		return report_fail(report, EXIT_USAGE_,
-				   "the broker fd:%s is not a descriptor's number", number);
-	r = wire_check_socket((int)fd);
-	if (r < 0)
-		return report_fail(report, EXIT_NO_BROKER,
-				   "descriptor %lu is not a session with a broker: %s", fd,
-				   strerror(-r));
-	/* Nothing that the worker might run should hold the session open. */
-	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
-		return report_fail(report, EXIT_NO_BROKER, "descriptor %lu: %s", fd,
-				   strerror(errno));
-	*ret_fd = (int)fd;
-	return 0;
-}
-
-static int fail_connect(const char *path, int error, struct report *report)
-{
-	switch (error) {
-	case EACCES:
-	case EPERM:
-		return report_fail(report, EXIT_REFUSED,
-				   "no right to connect to the broker at %s (%s): its "
-				   "administrator decides who may",
-				   path, strerror(error));
-	case EPROTOTYPE:
-		return report_fail(report, EXIT_NO_BROKER,
-				   "%s is a socket, but not a broker's: it has another type", path);
-	case ECONNREFUSED:
-		return report_fail(report, EXIT_NO_BROKER,
-				   "no broker answers at %s: nobody listens there any more", path);
-	case EAGAIN:
-		return report_fail(report, EXIT_NO_BROKER,
-				   "the broker at %s takes no connection within %d s", path,
-				   CONNECT_TIMEOUT_S);
-	default:
-		return report_fail(report, EXIT_NO_BROKER, "no broker answers at %s: %s", path,
-				   strerror(error));
-	}
-}
-
-static int open_path(const char *path, bool must, int *ret_fd, struct report *report)
-{
-	/* connect() waits while the queue is full (unix_stream_connect()). */
-	const struct timeval patience = { .tv_sec = CONNECT_TIMEOUT_S };
-	_cleanup_fd_ int fd = -1;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return report_fail(report, EXIT_USAGE_, "the broker's path %s is too long", path);
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return report_fail(report, EXIT_OS_, "cannot make a socket: %s", strerror(errno));
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
-		return report_fail(report, EXIT_OS_, "SO_SNDTIMEO: %s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return must ? fail_connect(path, errno, report) : 0;
-	*ret_fd = fd_take(&fd);
-	return 0;
-}
-
-static const char *name_of(const char *where)
-{
-	return where ? where : getenv("NETCR_BROKER");
-}
-
-bool broker_is_path(const char *where)
-{
-	const char *named = name_of(where);
-
-	return !named || strncmp(named, "fd:", 3) != 0;
-}
-
-int broker_open(const char *where, struct broker *ret, struct report *report)
-{
-	const char *named = name_of(where);
-	const char *path = named ? named : DEFAULT_SOCKET;
-	int status;
-
-	ret->msg = malloc(sizeof(*ret->msg));
-	if (!ret->msg)
-		return report_fail(report, EXIT_OS_, "no memory for the broker's messages");
-	wire_msg_init(ret->msg);
-	if (strncmp(path, "fd:", 3) == 0)
-		status = open_number(path + 3, &ret->fd, report);
-	else
-		status = open_path(path, /* must= */ named != NULL, &ret->fd, report);
-	return status;
 }
 
 /* --- one exchange --- */
@@ -215,6 +106,23 @@ static int exchange_plain(struct broker *broker, Netcr__Request *req, const int 
 	return r;
 }
 
+/* An exchange without descriptors that has @result, unless it is an error. With 0 the caller frees
+ * the reply. */
+static int exchange_result(struct broker *broker, Netcr__Request *req,
+			   Netcr__Reply__ResultCase result, Netcr__Reply **ret)
+{
+	int r = exchange(broker, req, NULL, 0, ret);
+
+	if (r < 0)
+		return r;
+	r = -(int)(*ret)->error;
+	if (r == 0 && (*ret)->result_case != result)
+		r = end_session(broker, -EPROTO, "the broker's answer makes no sense");
+	if (r < 0)
+		netcr__reply__free_unpacked(*ret, NULL);
+	return r;
+}
+
 /* --- the ops --- */
 
 int broker_hello(struct broker *broker)
@@ -228,12 +136,10 @@ int broker_hello(struct broker *broker)
 	hello.version_max = VERSION_MAX;
 	req.op_case = NETCR__REQUEST__OP_HELLO;
 	req.hello = &hello;
-	r = exchange(broker, &req, NULL, 0, &reply);
+	r = exchange_result(broker, &req, NETCR__REPLY__RESULT_HELLO, &reply);
 	if (r < 0)
 		return r;
-	r = -(int)reply->error;
-	if (r == 0 && (reply->result_case != NETCR__REPLY__RESULT_HELLO ||
-		       reply->hello->version < VERSION_MIN || reply->hello->version > VERSION_MAX))
+	if (reply->hello->version < VERSION_MIN || reply->hello->version > VERSION_MAX)
 		r = end_session(broker, -EPROTO, "the broker's answer makes no sense");
 	if (r == 0) {
 		broker->version = reply->hello->version;
@@ -272,14 +178,49 @@ int broker_nsid_alloc(struct broker *broker, const char *netns, int32_t wanted, 
 		alloc.netns = (char *)(uintptr_t)netns;
 	req.op_case = NETCR__REQUEST__OP_NSID_ALLOC;
 	req.nsid_alloc = &alloc;
-	r = exchange(broker, &req, NULL, 0, &reply);
+	r = exchange_result(broker, &req, NETCR__REPLY__RESULT_NSID_ALLOC, &reply);
 	if (r < 0)
 		return r;
-	r = -(int)reply->error;
-	if (r == 0 && reply->result_case != NETCR__REPLY__RESULT_NSID_ALLOC)
+	*ret_nsid = reply->nsid_alloc->nsid;
+	netcr__reply__free_unpacked(reply, NULL);
+	return 0;
+}
+
+static bool take_uses(const Netcr__QuotaReply *quota, struct broker_use *ret)
+{
+	if (quota->n_parents > BROKER_USES_MAX)
+		return false;
+	for (size_t i = 0; i < quota->n_parents; i++) {
+		const Netcr__ParentUse *use = quota->parents[i];
+
+		if (check_parent(use->parent) < 0)
+			return false;
+		(void)snprintf(ret[i].parent, sizeof(ret[i].parent), "%s", use->parent);
+		ret[i].used = use->used;
+		ret[i].limit = use->limit;
+		ret[i].limit_per_netns = use->limit_per_netns;
+	}
+	return true;
+}
+
+int broker_quota(struct broker *broker, struct broker_use *ret, size_t *ret_n, bool *ret_more)
+{
+	Netcr__Quota quota = NETCR__QUOTA__INIT;
+	Netcr__Request req = NETCR__REQUEST__INIT;
+	Netcr__Reply *reply;
+	int r;
+
+	req.op_case = NETCR__REQUEST__OP_QUOTA;
+	req.quota = &quota;
+	r = exchange_result(broker, &req, NETCR__REPLY__RESULT_QUOTA, &reply);
+	if (r < 0)
+		return r;
+	if (!take_uses(reply->quota, ret))
 		r = end_session(broker, -EPROTO, "the broker's answer makes no sense");
-	if (r == 0)
-		*ret_nsid = reply->nsid_alloc->nsid;
+	if (r == 0) {
+		*ret_n = reply->quota->n_parents;
+		*ret_more = reply->quota->more;
+	}
 	netcr__reply__free_unpacked(reply, NULL);
 	return r;
 }

@@ -12,8 +12,9 @@ struct report;
 struct wire_msg;
 
 enum {
-	BROKER_LINKS_MAX = 128
-}; /* in one link-create, whatever the broker would take */
+	BROKER_LINKS_MAX = 128, /* in one link-create, whatever the broker would take */
+	BROKER_USES_MAX = 64,
+};
 
 struct broker {
 	int fd;     /* owned; -1: there is no broker */
@@ -38,6 +39,12 @@ struct broker_result {
 	char text[NL_TEXT_MAX];
 };
 
+/* Macvlans of the user on a parent that is allowed. */
+struct broker_use {
+	char parent[32];
+	uint32_t used, limit, limit_per_netns; /* limits: 0 for none; without one used is 0 */
+};
+
 /* A broker that is not there. */
 void broker_init(struct broker *broker);
 void broker_fini(struct broker *broker);
@@ -56,6 +63,9 @@ int broker_hello(struct broker *broker);
 int broker_target_bind(struct broker *broker, int netns, int rtnl); /* borrows both */
 /* Of the namespace that policy calls @netns, or with "" of the broker's. */
 int broker_nsid_alloc(struct broker *broker, const char *netns, int32_t wanted, int32_t *ret_nsid);
+
+/* @ret has room for BROKER_USES_MAX. ret_more: there are parents that were not looked at. */
+int broker_quota(struct broker *broker, struct broker_use *ret, size_t *ret_n, bool *ret_more);
 
 /* @n is 1..BROKER_LINKS_MAX and at most broker->max_links. @results has @n places, filled in
  * unless the session ended. */

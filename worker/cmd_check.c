@@ -211,6 +211,57 @@ static json_t *broker_to_json(const struct broker *broker)
 			 (json_int_t)broker->landlock_abi, "netns_id", (int)broker->netns_id);
 }
 
+static json_t *limit_to_json(uint32_t limit)
+{
+	return limit ? json_integer(limit) : json_null();
+}
+
+/* Parents that the user may use, and how many macvlans there are of how many. */
+static void print_use(const struct broker_use *use)
+{
+	(void)printf("  %-16s ", use->parent);
+	if (use->limit)
+		(void)printf("%u of %u macvlans", use->used, use->limit);
+	else
+		(void)printf("any number of macvlans");
+	if (use->limit_per_netns)
+		(void)printf(", %u in a namespace", use->limit_per_netns);
+	(void)printf("\n");
+}
+
+static void check_quota(struct broker *broker, struct report *report)
+{
+	struct broker_use uses[BROKER_USES_MAX];
+	json_t *array = json_array();
+	size_t n = 0;
+	bool more = false;
+	int r = broker_quota(broker, uses, &n, &more);
+
+	if (r < 0) {
+		json_decref(array);
+		(void)report_fail(report, EXIT_NO_BROKER,
+				  "the broker does not say what is in use: %s%s%s", log_errname(-r),
+				  *broker->text ? ": " : "", broker->text);
+		return;
+	}
+	if (!report->json)
+		(void)printf("parents that uid %u may use%s\n", broker->uid,
+			     n == 0 ? ": none"
+			     : more ? ", and others"
+				    : "");
+	for (size_t i = 0; i < n; i++) {
+		(void)json_array_append_new(
+			array, json_pack("{s:s, s:o, s:o, s:o}", "parent", uses[i].parent, "used",
+					 uses[i].limit ? json_integer(uses[i].used) : json_null(),
+					 "limit", limit_to_json(uses[i].limit), "limit_per_netns",
+					 limit_to_json(uses[i].limit_per_netns)));
+		if (!report->json)
+			print_use(&uses[i]);
+	}
+	(void)json_object_set_new(report->root, "parents", array);
+	(void)json_object_set_new(report->root, "more_parents", json_boolean(more));
+}
+
 static void check_broker(const char *where, struct report *report)
 {
 	struct broker broker;
@@ -238,6 +289,8 @@ static void check_broker(const char *where, struct report *report)
 			     broker.release, broker.version, broker.max_links, broker.uid,
 			     broker.landlock_abi ? "yes" : "no",
 			     broker.netns_id ? "yes" : "no: records go by inode");
+	if (!status)
+		check_quota(&broker, report);
 	broker_fini(&broker);
 }
 

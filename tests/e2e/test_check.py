@@ -33,6 +33,8 @@ def test_with_a_broker(check, user1):
     rest = "\n".join(lines[at:])
     assert "version 1, 128 links a message" in rest
     assert f"acts for         uid {user1.uid}" in rest
+    assert f"parents that uid {user1.uid} may use" in rest
+    assert "par0             any number of macvlans" in rest
 
 
 def test_json(check, user1):
@@ -46,6 +48,9 @@ def test_json(check, user1):
     broker = report["broker"]
     assert (broker["version"], broker["uid"], broker["max_links"]) == (1, user1.uid, 128)
     assert broker["release"]
+    assert report["parents"] == [{"parent": "par0", "used": None, "limit": None,
+                                  "limit_per_netns": None}]
+    assert report["more_parents"] is False
     assert (broker["landlock_abi"] > 0) == report["kernel"]["landlock"]
     assert broker["landlock_abi"] == report["kernel"]["landlock-abi"]
     assert broker["netns_id"] == report["kernel"]["netns-id"]

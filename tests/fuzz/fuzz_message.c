@@ -95,6 +95,7 @@ size_t fuzz_seed(size_t i, uint8_t *buf, size_t size)
 	static const uint8_t hello[] = { 8, 1, 18, 4, 8, 1, 16, 1 };
 	static const uint8_t bind[] = { 8, 2, 26, 0 };
 	static const uint8_t nsid[] = { 8, 3, 34, 2, 8, 62 };
+	static const uint8_t quota[] = { 8, 2, 50, 0 };
 
 	must(size >= 4 * LINK_MSG_MAX);
 	switch (i) {
@@ -113,6 +114,9 @@ size_t fuzz_seed(size_t i, uint8_t *buf, size_t size)
 		return pack_links(buf, 1, /* full= */ true);
 	case 5:
 		return pack_links(buf, 3, /* full= */ false);
+	case 6:
+		memcpy(buf, quota, sizeof(quota));
+		return sizeof(quota);
 	default:
 		return 0;
 	}

@@ -228,6 +228,9 @@ class Session:
     def nsid(self, wanted):
         return self.request(nsid_alloc=pb.NsidAlloc(nsid=wanted))
 
+    def quota(self):
+        return self.request(quota=pb.Quota())
+
     def create(self, *links):
         """link-create of (parent, bytes) pairs."""
         message = pb.LinkCreate(links=[pb.Link(parent=p, newlink=n) for p, n in links])

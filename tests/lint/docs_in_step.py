@@ -60,7 +60,7 @@ def ops():
     text = tree.read("broker/dispatch.c")
     pattern = r"\[\w+\]\s*=\s*\{\s*\"([\w-]+)\",\s*([\w| ]+?),\s*(\d+),\s*(true|false),"
     return {
-        (name, phase.replace("PHASE_", "").lower(), fds, "yes" if once == "true" else "no")
+        (name, phase.replace("PHASE_", "").replace(" | ", ", ").lower(), fds, "yes" if once == "true" else "no")
         for name, phase, fds, once in re.findall(pattern, text)
     }
 

@@ -59,6 +59,7 @@ ALLOWED = {
     "broker/op_hello.c": "",
     "broker/op_link.c": "",
     "broker/op_nsid.c": "",
+    "broker/op_quota.c": "",
     "broker/op_target.c": "",
     "broker/options.c": "getopt_long optarg opterr optind",
     "broker/parents.c": "",

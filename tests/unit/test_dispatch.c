@@ -22,6 +22,7 @@ enum {
 	BIND = 3,
 	NSID = 4,
 	LINKS = 5,
+	QUOTA = 6,
 	CALLER = 1234,
 };
 
@@ -155,6 +156,12 @@ static void ask_nsid(uint64_t id, int32_t nsid)
 	ask(id, NSID);
 }
 
+static void ask_quota(uint64_t id)
+{
+	body.len = 0;
+	ask(id, QUOTA);
+}
+
 static void add_link(const char *parent, const struct link_spec *spec)
 {
 	union {
@@ -236,12 +243,13 @@ static void table_says_when_and_with_what(void **state)
 		{ BIND, "target-bind", PHASE_GREETED, 2, true },
 		{ NSID, "nsid-alloc", PHASE_BOUND, 0, false },
 		{ LINKS, "link-create", PHASE_BOUND, 0, false },
+		{ QUOTA, "quota", PHASE_GREETED | PHASE_BOUND, 0, true },
 	};
 	size_t n;
 	const struct op *ops = dispatch_ops(&n);
 
 	(void)state;
-	assert_int_equal(n, LINKS + 1);
+	assert_int_equal(n, QUOTA + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		const struct op *op = &ops[want[i].nr];
 
@@ -318,6 +326,8 @@ static void F6_before_hello(void **state)
 	assert_int_equal(serve(), -EPROTO);
 	ask_bind(3);
 	assert_int_equal(serve_fds((int[]){ peer, peer }, 2), -EPROTO);
+	ask_quota(4);
+	assert_int_equal(serve(), -EPROTO);
 	assert_int_equal(s.phase, PHASE_NEW);
 }
 
@@ -404,7 +414,7 @@ static void F7_ids_do_not_wrap(void **state)
 
 static void F4_unknown_op(void **state)
 {
-	static const uint32_t ops[] = { 6, 7, 31, 32, 100, 536870911 };
+	static const uint32_t ops[] = { 7, 8, 31, 32, 100, 536870911 };
 
 	(void)state;
 	body.len = 0;
@@ -443,7 +453,7 @@ static void D1_numbers_of_descriptors(void **state)
 	static const struct {
 		uint32_t op;
 		size_t right;
-	} cases[] = { { HELLO, 0 }, { BIND, 2 }, { NSID, 0 }, { LINKS, 0 } };
+	} cases[] = { { HELLO, 0 }, { BIND, 2 }, { NSID, 0 }, { LINKS, 0 }, { QUOTA, 0 } };
 	size_t before = count_fds();
 
 	(void)state;
@@ -530,6 +540,15 @@ static void P3_unknown_field_of_nsid(void **state)
 	expect_unknown(2, NSID, 0);
 }
 
+static void P3_unknown_field_of_quota(void **state)
+{
+	(void)state;
+	greet();
+	body.len = 0;
+	pb_uint(&body, 1, 1);
+	expect_unknown(2, QUOTA, 0);
+}
+
 static void P3_unknown_field_of_links(void **state)
 {
 	struct link_spec spec = spec_minimal();
@@ -582,6 +601,66 @@ static void Q9_nsids_that_are_asked_for(void **state)
 		assert_int_equal(serve(), 0);
 		assert_int_equal(reply->error, EBADF);
 		assert_non_null(strstr(audit, " stage=execute verdict=failed errno=EBADF "));
+	}
+}
+
+/* --- quota --- */
+
+static void F6_quota_twice(void **state)
+{
+	(void)state;
+	greet();
+	ask_quota(2);
+	assert_int_equal(serve(), 0);
+	assert_int_equal(reply->error, 0);
+	assert_non_null(strstr(audit, " op=quota stage=execute verdict=granted errno=0 "));
+	ask_quota(3);
+	assert_int_equal(serve(), -EPROTO);
+	/* Nor after target-bind. */
+	s.phase = PHASE_BOUND;
+	ask_quota(4);
+	assert_int_equal(serve(), -EPROTO);
+}
+
+/* A policy in which @n parents are lo, which is there, and no other is. */
+static void quota_is_bounded(void **state)
+{
+	static const size_t numbers[] = { 0, 1, 63, 64, 65, 300 };
+	static struct policy_parent parents[300];
+	static uint16_t listed[ARRAY_SIZE(parents)];
+	struct policy_rule rule = {
+		.name = "r", .anyone = true, .parents = listed, .modes = POLICY_DEFAULT_MODES
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
+		listed[i] = (uint16_t)i;
+		(void)snprintf(parents[i].name, sizeof(parents[i].name), "nosuch%zu", i);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const size_t n = numbers[i];
+
+		(void)teardown(NULL);
+		assert_int_equal(setup(NULL), 0);
+		greet();
+		rule.n_parents = n;
+		if (n)
+			(void)snprintf(parents[n - 1].name, sizeof(parents[n - 1].name), "lo");
+		s.policy = (struct policy){ .rules = &rule, .n_parents = n, .parents = parents };
+		parents_open(&s.parents, &s.policy, &s.caller, &s.self);
+		ask_quota(2);
+		assert_int_equal(serve(), 0);
+		assert_int_equal(reply->error, 0);
+		assert_int_equal(reply->result_case, NETCR__REPLY__RESULT_QUOTA);
+		assert_int_equal(reply->quota->more, n > 64);
+		/* lo is the last one: what comes behind the 64th is not looked at. */
+		assert_int_equal(reply->quota->n_parents, n > 0 && n <= 64);
+		if (n > 0 && n <= 64) {
+			assert_string_equal(reply->quota->parents[0]->parent, "lo");
+			assert_int_equal(reply->quota->parents[0]->limit, 0);
+		}
+		if (n)
+			(void)snprintf(parents[n - 1].name, sizeof(parents[n - 1].name), "nosuch");
 	}
 }
 
@@ -839,6 +918,8 @@ int main(void)
 		CASE(F6_before_target_bind),
 		CASE(F6_hello_twice),
 		CASE(F6_bind_after_bind),
+		CASE(F6_quota_twice),
+		CASE(quota_is_bounded),
 		CASE(F7_ids),
 		CASE(F7_first_id_is_one),
 		CASE(F7_ids_do_not_wrap),
@@ -850,6 +931,7 @@ int main(void)
 		CASE(P3_unknown_field_of_hello),
 		CASE(P3_unknown_field_of_bind),
 		CASE(P3_unknown_field_of_nsid),
+		CASE(P3_unknown_field_of_quota),
 		CASE(P3_unknown_field_of_links),
 		CASE(Q9_nsids_below_any),
 		CASE(Q9_nsids_that_are_asked_for),

@@ -19,6 +19,7 @@ enum {
 	BIND = 3,
 	NSID = 4,
 	LINKS = 5,
+	QUOTA = 6,
 };
 
 static uint8_t *block; /* of the last message: the decoded one may point into it */
@@ -279,7 +280,7 @@ static void P4_duplicate_field(void **state)
 
 static void P7_both_of_oneof(void **state)
 {
-	static const uint32_t ops[] = { HELLO, BIND, NSID, LINKS };
+	static const uint32_t ops[] = { HELLO, BIND, NSID, LINKS, QUOTA };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
@@ -419,8 +420,9 @@ static void P3_unknown_field_inside(void **state)
 
 static void P1_wrong_wire_type(void **state)
 {
-	static const uint32_t fields[] = { ID, HELLO, BIND, NSID, LINKS };
-	static const unsigned int right[] = { PB_VARINT, PB_BYTES, PB_BYTES, PB_BYTES, PB_BYTES };
+	static const uint32_t fields[] = { ID, HELLO, BIND, NSID, LINKS, QUOTA };
+	static const unsigned int right[] = { PB_VARINT, PB_BYTES, PB_BYTES,
+					      PB_BYTES,  PB_BYTES, PB_BYTES };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {

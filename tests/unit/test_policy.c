@@ -189,12 +189,19 @@ static void Q7_deny_wins_in_either_order(void **state)
 		assert_true(allows(head, &second, &spec));
 		assert_false(policy_judge_absent(&policy, &alice, 0, "eth0").allow);
 		assert_true(policy_judge_absent(&policy, &alice, 0, "eth1").allow);
+		assert_null(policy_find_grant(&policy, &alice, &first));
+		assert_ptr_equal(policy_find_grant(&policy, &alice, &second), &allow);
 		/* It is about some modes only. */
 		deny.modes = POLICY_ALL_MODES & ~spec.mode;
 		assert_true(allows(head, &first, &spec));
+		assert_ptr_equal(policy_find_grant(&policy, &alice, &first), &allow);
+		/* And about all that are allowed. */
+		deny.modes = POLICY_DEFAULT_MODES;
+		assert_null(policy_find_grant(&policy, &alice, &first));
 		deny.modes = POLICY_ALL_MODES;
 		deny.anyone = false;
 		assert_true(allows(head, &first, &spec));
+		assert_ptr_equal(policy_find_grant(&policy, &alice, &first), &allow);
 		deny.anyone = true;
 	}
 }

@@ -248,6 +248,59 @@ static int exact(void *arg)
 	return CHILD_OK;
 }
 
+static struct reply reply;
+
+/* What quota_tell() says of p0, or -1 if there is anything else. */
+static int told(void)
+{
+	reply = (struct reply){ 0 };
+	if (quota_tell(&s, &reply) != 0 || reply.n_uses != 1 || reply.more ||
+	    strcmp(reply.uses[0].parent, "p0") != 0 || reply.uses[0].limit != rule.max_links)
+		return -1;
+	return (int)reply.uses[0].used;
+}
+
+/* It is what is counted for the next request, with a target and without one. */
+static int tells_what_is_counted(void *arg)
+{
+	static const struct policy_parent names[] = { { .name = "p0" }, { .name = "nosuch" } };
+	int r = prepare(/* max= */ 5, /* per_netns= */ 0);
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	rule.anyone = true;
+	rule.modes = POLICY_DEFAULT_MODES;
+	rule.n_parents = ARRAY_SIZE(names);
+	rule.parents = (const uint16_t[]){ 0, 1 };
+	s.policy.parents = names;
+	s.policy.n_parents = ARRAY_SIZE(names);
+	parents_open(&s.parents, &s.policy, &s.caller, &s.self);
+	s.target = -1;
+	CHECK(told() == 0);
+	bind_target(0);
+	CHECK(told() == 0 && ask(2) == 0 && told() == 2);
+	bind_target(1);
+	CHECK(told() == 2 && ask(3) == 0 && told() == 5 && ask(1) == -EDQUOT);
+	s.target = -1;
+	s.target_nsid = -1;
+	CHECK(told() == 5);
+	CHECK(delete_one(0) == CHILD_OK);
+	CHECK(told() == 4);
+	/* Others' are not. */
+	s.caller.uid = BOB;
+	CHECK(told() == 0);
+	s.caller.uid = ALICE;
+	bind_target(2);
+	CHECK(ask(1) == 0 && told() == 5);
+	/* Without a limit nothing is counted. */
+	rule.max_links = 0;
+	CHECK(told() == 0);
+	rule.deny = true;
+	CHECK(told() == -1 && reply.n_uses == 0);
+	return CHILD_OK;
+}
+
 static int exact_in_a_netns(void *arg)
 {
 	int r = prepare(/* max= */ 0, /* per_netns= */ 2);
@@ -553,6 +606,7 @@ static int races_of_users(void *arg)
 IN_CHILD(Q3_exactly_as_many_as_allowed, exact)
 IN_CHILD(Q3_exactly_as_many_in_a_netns, exact_in_a_netns)
 IN_CHILD(Q3_both_limits, exact_with_both)
+IN_CHILD(Q3_what_is_told_is_what_is_counted, tells_what_is_counted)
 IN_CHILD(Q3_users_count_apart, users_count_apart)
 IN_CHILD(Q3_sessions_race, races)
 IN_CHILD(Q3_sessions_race_and_die, races_with_deaths)
@@ -570,6 +624,7 @@ int main(void)
 		cmocka_unit_test(Q3_exactly_as_many_as_allowed),
 		cmocka_unit_test(Q3_exactly_as_many_in_a_netns),
 		cmocka_unit_test(Q3_both_limits),
+		cmocka_unit_test(Q3_what_is_told_is_what_is_counted),
 		cmocka_unit_test(Q3_users_count_apart),
 		cmocka_unit_test(Q3_sessions_race),
 		cmocka_unit_test(Q3_sessions_race_and_die),
