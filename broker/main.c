@@ -26,7 +26,7 @@ static const char usage_text[] =
 	"\n"
 	"  --allow-parent IF   allow macvlans on interface IF; without one everything is refused\n"
 	"  --policy FILE       the rules that hold without --allow-parent, instead of those in\n"
-	"                      /etc/netcr/netcr.conf: dist/netcr.conf shows all that they can say\n"
+	"                      /etc/netcr/netcr.conf: see netcr.conf(5)\n"
 	"  --allow-mode MODE   allow this mode, and no longer the default ones (bridge, private,\n"
 	"                      vepa); may be given more than once: also passthru and source,\n"
 	"                      which are for parents that one user has alone\n"

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import namespaces
+from conftest import SOURCE
 from nlmsg import newlink
 from test_policy_file import BAD
 
@@ -199,6 +200,33 @@ mode passthru, source
 mac keep (none given, or locally administered)
 init-netns yes
 What no rule grants is denied.""".strip().splitlines()]
+
+
+def example():
+    """That of netcr.conf(5)."""
+    with open(os.path.join(SOURCE, "docs/man/netcr.conf.5")) as f:
+        return f.read().partition(".Sh EXAMPLES")[2].split(".Bd -literal -offset indent\n")[1].split(".Ed")[0]
+
+
+def sample():
+    """dist/netcr.conf, with everything in force."""
+    with open(os.path.join(SOURCE, "dist/netcr.conf")) as f:
+        return re.sub(r"^; (?=\[|[a-z-]+ = )", "", f.read(), flags=re.M)
+
+
+@pytest.mark.parametrize("text, rules", [(example, 3), (sample, 2)])
+def test_what_a_person_would_copy(check, conf, procs, path_of, tmp_path, user1, user2, text,
+                                  rules):
+    """With accounts and a namespace of this machine, and nothing else changed."""
+    other = namespaces.Netns(procs)
+    text, changed = re.subn(r"/run/netns/\w+", path_of(other), text())
+    assert changed == 1
+    for was, name in {"alice": user1.name, "@containers": "@daemon", "builder": user2.name,
+                      "@guests": "@daemon", "/etc/netcr/netcr.conf.d": str(tmp_path)}.items():
+        text = re.sub(rf"(?<= ){was}\b", name, text)
+    done = check(conf(text), user=None)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{rules} rules, ")
 
 
 @pytest.mark.parametrize("case", range(0, len(BAD), 3))

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The man pages: mandoc has nothing to say of them, an option that --help tells of has an item and
-vice versa, and so has every command and every exit status."""
+vice versa, and so has every command and every exit status. netcr.conf(5) has the keys of
+broker/policy_keys.c, each in its section, the limits, and all that can be wrong with a file."""
 
 import os
 import re
@@ -58,7 +59,57 @@ def check(page, source):
         yield f"{page}: exit status {status} is not in it"
 
 
+CONF = "docs/man/netcr.conf.5"
+SECTIONS = {"IN_FILE": "The file", "IN_RULE": "[rule NAME]", "IN_NETNS": "[netns NAME]"}
+LIMITS = {"LIST_MAX": None, "LIMIT_MAX": None, "NOBODY": None, "POLICY_RULES_MAX": None,
+          "POLICY_PARENTS_MAX": None, "POLICY_NETNS_MAX": None, "INCLUDES_MAX": None,
+          "RULE_NAME_MAX": -1, "CHECK_NETNS_NAME_MAX": -1}  # what is less by its NUL
+
+
+def subsection(text, name):
+    return re.split(r"^\.S[hs] ", text.partition(f".Ss {name}\n")[2], maxsplit=1, flags=re.M)[0]
+
+
+def literals(code):
+    """The strings in it, those that stand side by side as one."""
+    return [re.sub(r'"\s*"', "", s)[1:-1] for s in
+            re.findall(r'"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*', code)]
+
+
+def diagnostics(source):
+    """What policy_fail() is given: each a pattern."""
+    for call in re.findall(r"policy_fail\(&?l, [^,]+,(.*?)\)\s*(?:;|\?|\|\|)", source, re.S):
+        found = literals(call)
+        choice = not call.lstrip().startswith('"') or found[0] == "%s"
+        for text in [f for f in found if f != "%s"] if choice else found[:1]:
+            yield "".join(".+" if re.fullmatch("%[a-z]", part) else re.escape(part)
+                          for part in re.split("(%[a-z])", text))
+
+
+def check_conf():
+    text = tree.read(CONF)
+    keys, files = tree.read("broker/policy_keys.c"), tree.read("broker/policy_file.c")
+    for where, name in SECTIONS.items():
+        known = set(re.findall(r"\{ " + where + r", \"([a-z-]+)\",", keys))
+        told = set(re.findall(r"^\.It Ic (\S+) No = ", subsection(text, name), re.M))
+        for key in sorted(known ^ told):
+            yield f"{CONF}: '{key}' in {name}: {'no item' if key in known else 'there is no such key'}"
+    code = keys + files + tree.read("broker/policy_rule.h") + tree.read("common/check.h")
+    for name, less in LIMITS.items():
+        number = int(re.search(rf"\b{name} = (\d+)", code).group(1)) + (less or 0)
+        if not re.search(rf"\b{number}\b", text):
+            yield f"{CONF}: {name}, {number}, is not in it"
+    items_told = re.findall(r"^\.It Sy (.*)$", text, re.M)
+    patterns = set(diagnostics(keys)) | set(diagnostics(files))
+    for pattern in sorted(patterns):
+        if not any(re.fullmatch(pattern, item) for item in items_told):
+            yield f"{CONF}: the error {pattern} has no item"
+    for item in items_told:
+        if not any(re.fullmatch(pattern, item) for pattern in patterns):
+            yield f"{CONF}: there is no error '{item}'"
+
+
 problems = [p for f in tree.files("") if f.startswith("docs/man/netcr") for p in mandoc(f)]
 for page, source in PAGES.items():
     problems += check(page, source)
-tree.finish(problems)
+tree.finish([*problems, *check_conf()])
