@@ -49,13 +49,16 @@ static const char *hint_of(int error)
 	return "";
 }
 
-static int fail_make(const struct applying *a, const struct plan_link *link, int error,
+/* @n links were asked for from @link on. A refusal is about all of them, and does not say which. */
+static int fail_make(const struct applying *a, const struct plan_link *link, size_t n, int error,
 		     const char *text)
 {
-	return report_fail(a->report,
-			   error == -EPERM || error == -EDQUOT ? EXIT_REFUSED : EXIT_UNDONE,
-			   "%s: record %zu: cannot make macvlan %s on %s: %s%s%s%s%s%s",
+	const bool refused = error == -EPERM || error == -EDQUOT;
+
+	return report_fail(a->report, refused ? EXIT_REFUSED : EXIT_UNDONE,
+			   "%s: record %zu: cannot make macvlan %s on %s%s: %s%s%s%s%s%s",
 			   link->at.file, link->at.record, link->dev->name, link->parent,
+			   refused && n > 1 ? ", or one of those after it" : "",
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
 			   *hint_of(error) ? ": " : "", hint_of(error));
 }
@@ -64,7 +67,7 @@ static const struct {
 	int error;
 	const char *hint;
 } own_hints[] = {
-	{ -EBUSY, "the target has a link of this name or index by now" },
+	{ -EBUSY, "the target has a link of this name or index by now, or the link is in use" },
 	{ -EEXIST, "the target has a link of this name or index, or a tunnel with these ends" },
 	{ -EOPNOTSUPP, "this kernel has no such kind of link; load its module" },
 	{ -EPERM, "there is no CAP_NET_ADMIN over the target" },
@@ -198,7 +201,7 @@ static int apply_make(struct applying *a, const struct step *step)
 				   "made: %s",
 				   first->at.file, first->at.record, first->dev->name,
 				   step->n > 1 ? " or one of those after it" : "", a->broker->text);
-	return fail_make(a, &first[failure.i], failure.error, failure.text);
+	return fail_make(a, &first[failure.i], step->n - failure.i, failure.error, failure.text);
 }
 
 static int apply_make_own(struct applying *a, const struct step *step)

@@ -146,11 +146,7 @@ def test_without_ids_and_inventory(alone, container, user1, old):
     some = old("bridge-uns")
     some.remove("ids-1.img", "ids-5.img", "inventory.img")
     box = container(user1)
-    result = alone(box, some.path, status=None)
-    if result.status:
-        # Without them it has to be said.
-        assert "nothing was done" in result.said or "--ns-id" in result.said, result
-        alone(box, some.path, "--ns-id", "10")
+    alone(box, some.path)
     assert_as_in_images(box, some.path)
 
 
@@ -163,12 +159,8 @@ def test_inventory_of_version_1(alone, container, user1, old):
         with open(f"{some.path}/{name}", "wb") as f:
             f.write(content[4:])
     box = container(user1)
-    result = alone(box, some.path, status=None)
-    if result.status:
-        assert result.status == 65 and "img" in result.said, result
-        assert set(box.links()) == {"lo"}
-    else:
-        assert_as_in_images(box, some.path)
+    alone(box, some.path)
+    assert_as_in_images(box, some.path)
 
 
 def test_ids_of_processes_that_came_later(alone, container, user1, old):

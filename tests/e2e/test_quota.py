@@ -301,6 +301,7 @@ def test_worker_says_it(own_host, container, user1, broker, worker, stage, procs
                         "restore", "-D", f"{stage}/data/macvlan-x10", "--pid", box.pid,
                         "--external", "macvlan[*]:par0", env=user1.sudo_env(), check=False)
     assert done.returncode == 77
+    assert " on par0, or one of those after it: " in done.stderr
     assert ("EDQUOT (3 macvlans are allowed to a user on par0: there are 0, and 10 more were asked "
             "for): a limit of the broker's policy") in done.stderr
     assert list(box.links()) == ["lo"]
