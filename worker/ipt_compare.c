@@ -108,7 +108,7 @@ static struct table *begin(struct tables *tables, struct text name)
 	}
 	if (!table)
 		table = &tables->list[tables->n++];
-	*table = (struct table){ .name = name };
+	*table = (struct table){ .name = name, .last = { .at = "" } };
 	return table;
 }
 
