@@ -44,7 +44,7 @@ static int take_external(char *value, size_t line, struct options *options, stru
 {
 	static const char kind[] = "macvlan[";
 	char *name, *end;
-	char key[64];
+	char key[128];
 
 	if (strncmp(value, kind, sizeof(kind) - 1) != 0)
 		return fail(line,
@@ -56,7 +56,7 @@ static int take_external(char *value, size_t line, struct options *options, stru
 	if (!end)
 		return fail(line, "external is not of the form macvlan[NAME]:PARENT", report);
 	*end = '\0';
-	if (!is_name(name) || check_ifname(end + 2) < 0)
+	if (!is_name(name) || check_parent(end + 2) < 0)
 		return fail(line, "what external has is no name of an interface", report);
 	if (externals_has(&options->externals, "macvlan", name) ||
 	    externals_has(&options->externals, "macvlan", "*"))

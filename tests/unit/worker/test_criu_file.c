@@ -30,8 +30,10 @@ static int parse(const char *text, size_t len, struct options *options, char *re
 
 static void taken(void **state)
 {
-	static const char text[] = "# a comment\n\n\t external=macvlan[eth0]:lan0 \r\n"
-				   "external = macvlan[*]:lan1\nns-id = 12";
+	static const char text[] =
+		"# a comment\n\n\t external=macvlan[eth0]:lan0 \r\n"
+		"external = macvlan[012345678901234]:rooooooooouters/lan4567890abcde\n"
+		"external = macvlan[*]:lan1\nns-id = 12";
 	struct options o = { 0 };
 	char why[256];
 
@@ -40,6 +42,8 @@ static void taken(void **state)
 	assert_int_equal(o.ns_id, 12);
 	assert_string_equal(externals_find(&o.externals, "macvlan", "eth0"), "lan0");
 	assert_string_equal(externals_find(&o.externals, "macvlan", "eth1"), "lan1");
+	assert_string_equal(externals_find(&o.externals, "macvlan", "012345678901234"),
+			    "rooooooooouters/lan4567890abcde");
 	options_fini(&o);
 }
 
@@ -84,6 +88,8 @@ static void refused(void **state)
 		{ "external = macvlan[a b]:c", "line 1: what external has" },
 		{ "external = macvlan[0123456789012345]:c", "line 1: what external has" },
 		{ "external = macvlan[a]:*", NULL },
+		{ "external = macvlan[a]:../c", "line 1: what external has" },
+		{ "external = macvlan[a]:b/c/d", "line 1: what external has" },
 		{ "external = veth[a]:b", "line 1: of external only" },
 		{ "ns-id = ", "line 1: ns-id is not" },
 		{ "ns-id = -1", "line 1: ns-id is not" },
