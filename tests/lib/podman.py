@@ -3,7 +3,8 @@
 A World is a host: network, mount and pid namespaces that root made, with a parent enp1s0, whose other
 end is in a second namespace, the LAN. It has its own /run and /home, and netcr installed as `meson
 install` does it: what runs in it is found in the places where Podman looks for itself. With its
-init ends all that was started in it.
+init ends all that was started in it. Podman's locks are in /dev/shm: that is its own, too, so that
+there may be two of them.
 """
 import json
 import os
@@ -55,6 +56,7 @@ mount -t proc proc /proc
 umount -R /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 for dir in /run /home; do mount -t tmpfs -o mode=755 tmpfs $dir; done
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir -p /run/user /run/share
 cp -r /usr/share/containers /run/share
 mkdir -p /run/share/containers/oci
