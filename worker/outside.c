@@ -130,6 +130,23 @@ static int receive_reply(int sock, struct outside_reply *ret)
 	return 0;
 }
 
+/* Whatever is no request ends the helper: it takes back what it made, and its end of the socket is
+ * closed then. What it was doing meanwhile must not come after the worker has looked what is left. */
+static void dismiss(struct outside *outside)
+{
+	char none = 0;
+	struct outside_reply late;
+	struct iovec out = { .iov_base = &none, .iov_len = sizeof(none) };
+	struct iovec in = { .iov_base = &late, .iov_len = sizeof(late) };
+	const struct msghdr end = { .msg_iov = &out, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = &in, .msg_iovlen = 1 };
+	ssize_t n = outside->sock < 0 ? -1 : sendmsg(outside->sock, &end, MSG_NOSIGNAL);
+
+	while (n > 0 || (n < 0 && errno == EINTR))
+		n = recvmsg(outside->sock, &msg, 0);
+	fd_closep(&outside->sock);
+}
+
 /* Returns 0 or an exit status with a text. */
 static int ask(struct outside *outside, const struct outside_request *request,
 	       struct outside_reply *ret)
@@ -141,7 +158,7 @@ static int ask(struct outside *outside, const struct outside_request *request,
 		r = receive_reply(outside->sock, ret);
 	if (r == 0)
 		return ret->status;
-	fd_closep(&outside->sock);
+	dismiss(outside);
 	(void)snprintf(ret->text, sizeof(ret->text),
 		       "the helper for links outside was killed, or does not answer");
 	return EXIT_UNDONE;
