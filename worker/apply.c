@@ -265,11 +265,10 @@ static int apply_settle(struct applying *a, const struct step *step)
 static int apply_link_sysctls(struct applying *a, const struct step *step)
 {
 	const struct plan_link *link = &a->plan->links[step->first];
-	const bool made = plan_is_made(link);
 	int status;
 
-	status = write_set(a, &link->conf4, made ? a->plan->default4 : NULL);
-	return status ? status : write_set(a, &link->conf6, made ? a->plan->default6 : NULL);
+	status = write_set(a, &link->conf4, plan_inherited4(a->plan, link));
+	return status ? status : write_set(a, &link->conf6, plan_inherited6(a->plan, link));
 }
 
 static int apply_ruleset(struct applying *a, const struct step *step)

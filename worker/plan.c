@@ -212,15 +212,26 @@ static void add_settles(struct plan *plan, size_t level)
 	}
 }
 
+const struct sysctl_set *plan_inherited4(const struct plan *plan, const struct plan_link *link)
+{
+	return plan_is_made(link) ? plan->default4 : NULL;
+}
+
+/* What has NOARP when it comes into a namespace gets another accept_dad there (ipv6_add_dev() in
+ * net/ipv6/addrconf.c), and kernels before 6.15 make some links elsewhere and move them. */
+const struct sysctl_set *plan_inherited6(const struct plan *plan, const struct plan_link *link)
+{
+	return plan_is_made(link) && !(link->dev->flags & IFF_NOARP) ? plan->default6 : NULL;
+}
+
 static void add_link_sysctls(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_links; i++) {
 		const struct plan_link *link = &plan->links[i];
-		bool made = plan_is_made(link);
 
 		if (link->maker != MAKER_NONE &&
-		    (has_due(&link->conf4, made ? plan->default4 : NULL) ||
-		     has_due(&link->conf6, made ? plan->default6 : NULL)))
+		    (has_due(&link->conf4, plan_inherited4(plan, link)) ||
+		     has_due(&link->conf6, plan_inherited6(plan, link))))
 			add_step(plan, STEP_LINK_SYSCTLS, i, 1);
 	}
 }

@@ -103,6 +103,11 @@ bool plan_is_ethernet(const struct plan_link *link);
 /* Whether the restore makes it, by whatever way. */
 bool plan_is_made(const struct plan_link *link);
 
+/* The sysctls of IPv4 and of IPv6 that @link has by itself, or NULL where that is not known: all of
+ * its own have to be looked at then. */
+const struct sysctl_set *plan_inherited4(const struct plan *plan, const struct plan_link *link);
+const struct sysctl_set *plan_inherited6(const struct plan *plan, const struct plan_link *link);
+
 void plan_fini(struct plan *plan);
 
 /* The step in words, without a newline. */

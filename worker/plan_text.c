@@ -85,11 +85,9 @@ static void describe_own(const struct plan_link *link, char *ret, size_t size)
 static void describe_link_sysctls(const struct plan *plan, const struct plan_link *link, char *ret,
 				  size_t size)
 {
-	bool made = plan_is_made(link);
-
 	(void)snprintf(ret, size, "bring %zu sysctls of %s to their values",
-		       count_due(&link->conf4, made ? plan->default4 : NULL) +
-			       count_due(&link->conf6, made ? plan->default6 : NULL),
+		       count_due(&link->conf4, plan_inherited4(plan, link)) +
+			       count_due(&link->conf6, plan_inherited6(plan, link)),
 		       link->dev->name);
 }
 

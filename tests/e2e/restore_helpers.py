@@ -174,7 +174,7 @@ def assert_restored(box, directory, host, parent="par0", parents=None, every=1):
                 wrong |= conf_differences(f"ipv4/conf/{e['name']}", e["conf4"], images.CONF4)
             if e.get("conf6"):
                 wrong |= conf_differences(f"ipv6/conf/{e['name']}", e["conf6"], images.CONF6)
-    assert wrong == {}
+    assert wrong == {}, wrong
 
 
 def netns_differences(netns):
