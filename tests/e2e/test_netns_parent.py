@@ -17,7 +17,7 @@ def test_parent_in_a_third_namespace(procs, session, container, user1, user2, tm
     who = user2.name if case == "other_user" else user1.name
     path = tmp_path / "c"
     third.mount(tmp_path / "blue")
-    procs.at_end(lambda: subprocess.run(["umount", tmp_path / "blue"], check=True))
+    procs.at_end(lambda: subprocess.run(["umount", "--lazy", tmp_path / "blue"], check=True))
     path.write_text(f"[rule a]\nuser = {who}\nparent = blue/par0\n"
                     f"[netns blue]\npath = {tmp_path}/blue\n")
     path.chmod(0o644)
@@ -62,7 +62,7 @@ def test_Q9_N1_a_forged_answer_about_an_nsid(procs, session, container, user1, o
     third, path = namespaces.Netns(procs), tmp_path / "blue"
     namespaces.connect(third, namespaces.Netns(procs))
     third.mount(path)
-    procs.at_end(lambda: subprocess.run(["umount", path], check=True))
+    procs.at_end(lambda: subprocess.run(["umount", "--lazy", path], check=True))
     assert third.links()["par0"]["ifindex"] == own_host.links()["par0"]["ifindex"]
     conf = tmp_path / "c"
     conf.write_text(f"[rule a]\nuser = {user1.name}\nparent = blue/par0\n"

@@ -338,7 +338,7 @@ def blue(procs, conf_dir):
     third, path = namespaces.Netns(procs), os.path.join(conf_dir, "blue")
     third.mount(path)
     yield third, path
-    subprocess.run(["umount", path], check=True)
+    subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @pytest.mark.parametrize("netns", ["", "blue"])

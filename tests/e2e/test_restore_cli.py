@@ -89,7 +89,7 @@ def test_external_twice(alone, data):
     assert done.returncode == 64 and "already" in done.stderr
 
 
-@pytest.mark.parametrize("parent", ["lo", "a/b", "x" * 16, "a%d", "all", ".."])
+@pytest.mark.parametrize("parent", ["lo", "a/b/c", "../b", "x" * 16, "a%d", "all", ".."])
 def test_parent_that_is_no_name(restore, container, user1, data, parent):
     result = restore(container(user1), f"{data}/macvlan-x1", external=f"macvlan[*]:{parent}",
                      status=64)

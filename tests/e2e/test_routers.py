@@ -34,7 +34,7 @@ class Router(namespaces.Netns):
 
     def unmount(self):
         if self.mounted:
-            subprocess.run(["umount", self.file], check=True)
+            subprocess.run(["umount", "--lazy", self.file], check=True)
         self.mounted = False
 
 
@@ -312,7 +312,7 @@ def test_Q2_a_namespace_of_another_kind(run_broker, user1, host, procs, tmp_path
     no_namespace(path)
     source = host.path if kind == "net" else f"/proc/{os.getpid()}/ns/uts"
     subprocess.run(["mount", "--bind", source, path], check=True)
-    procs.at_end(lambda: subprocess.run(["umount", path], check=True))
+    procs.at_end(lambda: subprocess.run(["umount", "--lazy", path], check=True))
     done = start(run_broker, user1, tmp_path, path)
     assert done.returncode == 78 and f"netns blue: {path}: {text}" in done.stderr
 
