@@ -134,16 +134,24 @@ static int receive_reply(int sock, struct outside_reply *ret)
  * closed then. What it was doing meanwhile must not come after the worker has looked what is left. */
 static void dismiss(struct outside *outside)
 {
+	enum {
+		DISMISS_TRIES = 100
+	};
+	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	char none = 0;
 	struct outside_reply late;
 	struct iovec out = { .iov_base = &none, .iov_len = sizeof(none) };
 	struct iovec in = { .iov_base = &late, .iov_len = sizeof(late) };
 	const struct msghdr end = { .msg_iov = &out, .msg_iovlen = 1 };
 	struct msghdr msg = { .msg_iov = &in, .msg_iovlen = 1 };
-	ssize_t n = outside->sock < 0 ? -1 : sendmsg(outside->sock, &end, MSG_NOSIGNAL);
+	ssize_t n = outside->sock < 0 ? 0 : sendmsg(outside->sock, &end, MSG_NOSIGNAL);
 
-	while (n > 0 || (n < 0 && errno == EINTR))
-		n = recvmsg(outside->sock, &msg, 0);
+	/* 0 is its end; one that is stuck is not waited for. */
+	for (int tries = 0; n != 0 && tries < DISMISS_TRIES; tries++) {
+		n = recvmsg(outside->sock, &msg, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			(void)nanosleep(&pause, NULL);
+	}
 	fd_closep(&outside->sock);
 }
 
