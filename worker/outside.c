@@ -15,7 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/nsfs.h>
@@ -134,24 +133,19 @@ static int receive_reply(int sock, struct outside_reply *ret)
  * closed then. What it was doing meanwhile must not come after the worker has looked what is left. */
 static void dismiss(struct outside *outside)
 {
-	enum {
-		DISMISS_TRIES = 100
-	};
-	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	char none = 0;
 	struct outside_reply late;
 	struct iovec out = { .iov_base = &none, .iov_len = sizeof(none) };
 	struct iovec in = { .iov_base = &late, .iov_len = sizeof(late) };
 	const struct msghdr end = { .msg_iov = &out, .msg_iovlen = 1 };
 	struct msghdr msg = { .msg_iov = &in, .msg_iovlen = 1 };
-	ssize_t n = outside->sock < 0 ? 0 : sendmsg(outside->sock, &end, MSG_NOSIGNAL);
+	ssize_t n;
 
-	/* 0 is its end; one that is stuck is not waited for. */
-	for (int tries = 0; n != 0 && tries < DISMISS_TRIES; tries++) {
-		n = recvmsg(outside->sock, &msg, MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			(void)nanosleep(&pause, NULL);
-	}
+	do {
+		n = sendmsg(outside->sock, &end, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	while (n > 0 || (n < 0 && errno == EINTR))
+		n = recvmsg(outside->sock, &msg, 0);
 	fd_closep(&outside->sock);
 }
 
@@ -166,7 +160,8 @@ static int ask(struct outside *outside, const struct outside_request *request,
 		r = receive_reply(outside->sock, ret);
 	if (r == 0)
 		return ret->status;
-	dismiss(outside);
+	if (outside->sock >= 0)
+		dismiss(outside);
 	(void)snprintf(ret->text, sizeof(ret->text),
 		       "the helper for links outside was killed, or does not answer");
 	return EXIT_UNDONE;
@@ -318,25 +313,17 @@ static bool is_inside(struct nl_sock *target, const char *in)
 	return is;
 }
 
-/* The socket is closed. If the helper is alive, it takes back what it made; if it is not, a pair goes
- * with its inner end, which is in the group, and a device stays where it is. */
+/* The helper has ended. By itself it took back what it made; if it was killed, a pair goes with its
+ * inner end, which is in the group, and a device stays where it is. */
 static bool undo_without_helper(const struct outside *outside, struct nl_sock *target,
 				struct report *report)
 {
-	enum {
-		TRIES = 50
-	};
-	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	bool clean = true;
 
 	for (size_t i = 0; i < outside->n; i++) {
 		const struct outside_link *link = &outside->links[i];
 
-		if (!link->adopts || !link->tried)
-			continue;
-		for (int n = 0; n < TRIES && is_inside(target, link->in); n++)
-			(void)nanosleep(&pause, NULL);
-		if (!is_inside(target, link->in))
+		if (!link->adopts || !link->tried || !is_inside(target, link->in))
 			continue;
 		report_add(report, "%s is left in the target as %s, as the helper is gone",
 			   link->out, link->in);
