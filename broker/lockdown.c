@@ -34,9 +34,10 @@
 #include "common/nl.h"
 #include "seccomp/rules.h"
 
-/* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target, the ledger
- * and the namespaces of parents, and for a moment what it received and two user namespaces of a walk. The acceptor has 0-2, up
- * to LISTEN_MAX sockets, those for signals and for the service manager, and a connection. */
+/* A session has 0-2, its socket, its netns, two rtnetlink sockets, the target, the ledger, the
+ * journal and the namespaces of parents, and for a moment what it received and two user namespaces
+ * of a walk. The acceptor has 0-2, up to LISTEN_MAX sockets, those for signals and for the service
+ * manager, and a connection. */
 enum {
 	MAX_FDS = 32 + POLICY_NETNS_MAX
 };

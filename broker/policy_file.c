@@ -56,8 +56,10 @@ void *policy_alloc(struct policy_loader *l, size_t size)
 	void *p = l->memory + l->used;
 
 	size = (size + align - 1) & ~(align - 1);
-	if (size > l->size - l->used)
+	if (size > l->size - l->used) {
+		(void)policy_fail(l, l->line, "more rules than fit into memory");
 		return NULL;
+	}
 	l->used += size;
 	return p;
 }
@@ -203,7 +205,7 @@ static bool load_entry(struct policy_loader *l, int fd, const char *dir, const c
 	char *path = policy_alloc(l, size);
 
 	if (!path)
-		return policy_fail(l, 0, "more rules than fit into memory");
+		return false;
 	(void)snprintf(path, size, "%s/%s", dir, name);
 	l->file = path;
 	return load_file(l, fd, name);

@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/link_msg.h"
 #include "common/log.h"
+#include "common/number.h"
 
 enum {
 	LIST_MAX = 128,
@@ -31,7 +32,7 @@ int policy_find_id(const char *name, bool is_group, uint32_t *ret)
 	const struct group *group = NULL;
 
 	if (*name >= '0' && *name <= '9')
-		return policy_parse_number(name, UINT32_MAX, ret) ? 0 : -ENOENT;
+		return number_parse_u32(name, ret) ? 0 : -ENOENT;
 	errno = 0;
 	if (is_group)
 		group = getgrnam(name);
@@ -69,7 +70,7 @@ static bool set_user(struct policy_loader *l, char *list)
 	}
 	kept = policy_alloc(l, n * sizeof(*kept));
 	if (!kept)
-		return policy_fail(l, l->line, "more rules than fit into memory");
+		return false;
 	memcpy(kept, ids, n * sizeof(*kept));
 	rule->users = kept;
 	rule->n_users = n;
@@ -137,7 +138,7 @@ static bool set_parent(struct policy_loader *l, char *list)
 	}
 	kept = policy_alloc(l, n * sizeof(*kept));
 	if (!kept)
-		return policy_fail(l, l->line, "more rules than fit into memory");
+		return false;
 	memcpy(kept, found, n * sizeof(*kept));
 	rule->parents = kept;
 	rule->n_parents = n;
@@ -175,7 +176,7 @@ static bool set_mac(struct policy_loader *l, char *list)
 	}
 	kept = policy_alloc(l, n * sizeof(*kept));
 	if (!kept)
-		return policy_fail(l, l->line, "more rules than fit into memory");
+		return false;
 	memcpy(kept, macs, n * sizeof(*kept));
 	rule->macs = kept;
 	rule->n_macs = n;
@@ -184,7 +185,7 @@ static bool set_mac(struct policy_loader *l, char *list)
 
 static bool set_limit(struct policy_loader *l, const char *value, uint32_t *ret)
 {
-	if (!policy_parse_number(value, LIMIT_MAX, ret) || *ret == 0)
+	if (!number_parse_u32(value, ret) || *ret == 0 || *ret > LIMIT_MAX)
 		return policy_fail(l, l->line, "'%s' is not a number from 1 to %d", value,
 				   LIMIT_MAX);
 	return true;
@@ -223,7 +224,7 @@ static bool keep_text(struct policy_loader *l, const char *value, const char **r
 	char *kept = policy_alloc(l, strlen(value) + 1);
 
 	if (!kept)
-		return policy_fail(l, l->line, "more rules than fit into memory");
+		return false;
 	if (*value != '/')
 		return policy_fail(l, l->line, "'%s' is not an absolute path", value);
 	memcpy(kept, value, strlen(value) + 1);
@@ -300,10 +301,12 @@ static bool open_rule(struct policy_loader *l, const char *name)
 			return policy_fail(l, l->line, "a second rule '%s'; the first is in %s:%u",
 					   name, draft->rule.file, draft->rule.line);
 	}
+	if (l->policy.n_rules == POLICY_RULES_MAX)
+		return policy_fail(l, l->line, "more than %d rules", POLICY_RULES_MAX);
 	draft = policy_alloc(l, sizeof(*draft));
 	kept = policy_alloc(l, strlen(name) + 1);
-	if (!draft || !kept || l->policy.n_rules == POLICY_RULES_MAX)
-		return policy_fail(l, l->line, "more rules than fit");
+	if (!draft || !kept)
+		return false;
 	memcpy(kept, name, strlen(name) + 1);
 	draft->rule.name = kept;
 	draft->rule.file = l->file;

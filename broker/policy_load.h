@@ -49,7 +49,7 @@ struct policy_loader {
 bool policy_fail(struct policy_loader *l, unsigned int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* From the memory that all rules share; zeroed. NULL: there is no more. */
+/* From the memory that all rules share; zeroed. NULL: there is no more, and that has been said. */
 void *policy_alloc(struct policy_loader *l, size_t size);
 
 /* All return false when something is wrong and has been said. */
@@ -63,6 +63,5 @@ int policy_find_id(const char *name, bool is_group, uint32_t *ret);
 
 /* The next of a list's elements between commas, without blanks around it; NULL at its end. */
 char *policy_next_element(char **rest);
-bool policy_parse_number(const char *text, uint32_t max, uint32_t *ret);
 /* 02:00:00:* or all six bytes. */
 bool policy_parse_mac(const char *text, struct policy_mac *ret);

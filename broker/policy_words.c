@@ -1,8 +1,6 @@
 /*
  * Lists, numbers and addresses as a policy file has them. Pure: May and Must not do nothing at all.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/policy_load.h"
@@ -23,21 +21,6 @@ char *policy_next_element(char **rest)
 		end--;
 	*end = '\0';
 	return start;
-}
-
-bool policy_parse_number(const char *text, uint32_t max, uint32_t *ret)
-{
-	unsigned long long value;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || *end || value > max)
-		return false;
-	*ret = (uint32_t)value;
-	return true;
 }
 
 static int hex_digit(char c)
