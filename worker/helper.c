@@ -1,22 +1,48 @@
 /*
  * From a copy of the worker to a process of its own.
  *
- * May: close, and change what signals do. Must not: keep what it was not told to.
+ * May: fork, close, and change what signals do. Must not: keep what it was not told to.
  */
 #include "worker/helper.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/fd.h"
 
 enum {
 	FIRST = 3,
 	FDS_MAX = 8
 };
+
+pid_t helper_fork(int type, int seconds, int *ret_sock)
+{
+	const struct timeval patience = { .tv_sec = seconds };
+	_cleanup_fd_ int own = -1, its = -1;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	own = pair[0];
+	its = pair[1];
+	if (setsockopt(own, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(own, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	(void)signal(SIGCHLD, SIG_IGN);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	*ret_sock = fd_take(pid == 0 ? &its : &own);
+	return pid;
+}
 
 /* Those that are kept may lie where others of them are to go: all move out of the way before. */
 static int move(int *const fds[], size_t n)

@@ -2,6 +2,13 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/types.h>
+
+/* Fork a process with a socket to it, *ret_sock, of AF_UNIX and @type; it is owned. What is sent or
+ * received there by the worker fails after @seconds (EAGAIN). Nobody waits for the process: after the
+ * worker is confined, it cannot. Returns its pid; 0 in the process itself, with its own end; or
+ * -errno. */
+pid_t helper_fork(int type, int seconds, int *ret_sock);
 
 /* Become a process that has of the worker's descriptors only the @n in @fds, at most eight, which
  * become 3 and up, in their order; *fds[i] is changed. A negative one is passed over, and stays so.

@@ -9,12 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <linux/nsfs.h>
@@ -22,6 +20,7 @@
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "worker/externals.h"
+#include "worker/helper.h"
 #include "worker/links.h"
 #include "worker/outside_helper.h"
 #include "worker/report.h"
@@ -170,27 +169,16 @@ static int ask(struct outside *outside, const struct outside_request *request,
 static int start_helper(struct outside *outside, const struct outside_place *place,
 			struct report *report)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE };
 	struct outside_reply reply;
-	int pair[2];
-	pid_t pid;
+	int sock;
+	pid_t pid = helper_fork(SOCK_SEQPACKET, PATIENCE, &sock);
 
-	/* Nobody waits for the helper: after the worker is confined, it cannot. */
-	(void)signal(SIGCHLD, SIG_IGN);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return report_fail(report, EXIT_OS_, "cannot make a socketpair: %s",
-				   strerror(errno));
-	outside->sock = pair[0];
-	if (setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    (pid = fork()) < 0) {
-		(void)report_fail(report, EXIT_OS_, "cannot start a process for links outside: %s",
-				  strerror(errno));
-		fd_closep(&pair[1]);
-		return EXIT_OS_;
-	}
+	if (pid < 0)
+		return report_fail(report, EXIT_OS_, "cannot start a process for links outside: %s",
+				   strerror(-pid));
 	if (pid == 0)
-		outside_helper(pair[1], place, outside);
-	fd_closep(&pair[1]);
+		outside_helper(sock, place, outside);
+	outside->sock = sock;
 	if (receive_reply(outside->sock, &reply) < 0)
 		return report_fail(report, EXIT_OS_, "the helper for links outside died");
 	if (reply.status)

@@ -7,15 +7,14 @@
 #include "worker/tools.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "worker/helper.h"
 #include "worker/report.h"
 #include "worker/tools_helper.h"
 
@@ -75,31 +74,19 @@ static void find(struct tools *tools, enum tools_job job)
 
 int tools_start(struct tools *ret, struct report *report)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE };
-	int pair[2];
 	pid_t pid;
+	int sock;
 
-	/* Nobody waits for the helper: after the worker is confined, it cannot. */
-	(void)signal(SIGCHLD, SIG_IGN);
 	for (int job = 0; job < TOOLS_JOBS_; job++)
 		find(ret, (enum tools_job)job);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return report_fail(report, EXIT_OS_, "cannot make a socketpair: %s",
-				   strerror(errno));
-	if (setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-	    (pid = fork()) < 0) {
-		(void)report_fail(report, EXIT_OS_,
-				  "cannot start a process for nft and iptables: %s",
-				  strerror(errno));
-		fd_closep(&pair[0]);
-		fd_closep(&pair[1]);
-		return EXIT_OS_;
-	}
+	pid = helper_fork(SOCK_STREAM, PATIENCE, &sock);
+	if (pid < 0)
+		return report_fail(report, EXIT_OS_,
+				   "cannot start a process for nft and iptables: %s",
+				   strerror(-pid));
 	if (pid == 0)
-		tools_helper(pair[1], ret);
-	fd_closep(&pair[1]);
-	ret->sock = pair[0];
+		tools_helper(sock, ret);
+	ret->sock = sock;
 	return 0;
 }
 

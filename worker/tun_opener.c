@@ -9,11 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -88,25 +86,16 @@ static void __attribute__((noreturn)) serve(int sock, int device)
 
 int tun_opener_start(struct tun_opener *ret, int device, struct report *report)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE };
-	int pair[2];
-	pid_t pid;
+	int sock;
+	pid_t pid = helper_fork(SOCK_SEQPACKET, PATIENCE, &sock);
 
-	/* Nobody waits for it: after the worker is confined, it cannot. */
-	(void)signal(SIGCHLD, SIG_IGN);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return report_fail(report, EXIT_OS_, "cannot make a socketpair: %s",
-				   strerror(errno));
-	ret->sock = pair[0];
-	pid = setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0
-		      ? -1
-		      : fork();
+	if (pid < 0)
+		return report_fail(report, EXIT_OS_, "cannot start a process for tuns: %s",
+				   strerror(-pid));
 	if (pid == 0)
-		serve(pair[1], device);
-	fd_closep(&pair[1]);
-	return pid < 0 ? report_fail(report, EXIT_OS_, "cannot start a process for tuns: %s",
-				     strerror(errno))
-		       : 0;
+		serve(sock, device);
+	ret->sock = sock;
+	return 0;
 }
 
 void tun_opener_fini(struct tun_opener *opener)
