@@ -200,13 +200,23 @@ def test_X2_errors_are_not_the_end(service, user1, tmp_path, call, name):
 
 @pytest.mark.no_sanitizer
 def test_X6_X7_a_thousand_sessions(service, user1):
-    """Descriptors and memory of the acceptor are what they were."""
+    """Descriptors and memory of the acceptor are what they were. On a busy machine 16 sessions that
+    are over may not have ended, and the next one is refused then: it is not one of the thousand."""
     svc = service()
-    code = ("import socket, sys\n"
-            "for _ in range(int(sys.argv[2])):\n"
+    code = ("import socket, sys, time\n"
+            "n = int(sys.argv[2])\n"
+            "while n:\n"
             "    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
-            "    s.connect(sys.argv[1]); s.send(bytes.fromhex(sys.argv[3])); s.recv(65536)\n"
-            "    s.close()\n")
+            "    s.connect(sys.argv[1])\n"
+            "    try:\n"
+            "        s.send(bytes.fromhex(sys.argv[3])); answered = bool(s.recv(65536))\n"
+            "    except (ConnectionResetError, BrokenPipeError):\n"
+            "        answered = False\n"
+            "    s.close()\n"
+            "    if answered:\n"
+            "        n -= 1\n"
+            "    else:\n"
+            "        time.sleep(0.05)\n")
     import netcr_client
     pb = netcr_client.pb
     hello = pb.Request(id=1, hello=pb.Hello(version_min=1, version_max=1)).SerializeToString()
@@ -223,6 +233,7 @@ def test_X6_X7_a_thousand_sessions(service, user1):
     after = run(1000)
     assert after[:2] == before[:2]
     assert after[2] - before[2] <= 16, "pages"
+    assert all("it has 16 sessions" in line for line in svc.stderr().splitlines() if "is refused" in line)
 
 
 @pytest.mark.no_sanitizer
