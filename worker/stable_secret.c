@@ -50,21 +50,32 @@ int stable_secret_plan(struct plan *plan, struct report *report)
 	return 0;
 }
 
-int stable_secret_verify(const struct plan_link *link, const struct target *target,
-			 struct report *report)
+/* "default" has no secret now, so it never had one, and gave none to a link that was made. */
+static int nothing_was_inherited(const struct plan *plan, const struct target *target, bool *ret)
 {
-	const struct sysctl_value *value;
-	bool right = true;
+	struct sysctl_set unset = *plan->default6;
 	int r;
 
-	if (link->dev->n_conf6 <= place())
-		return 0;
-	value = &link->conf6.values[place()];
-	r = sysctl_has_value(&target->net, &link->conf6, place(), &right);
-	/* A kernel without IPv6. */
+	unset.values = NULL;
+	r = sysctl_has_value(&target->net, &unset, place(), ret);
+	return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+}
+
+static int cannot_read(const char *dir, int r, struct report *report)
+{
+	return report_fail(report, EXIT_UNDONE, "cannot read net/%s/stable_secret: %s", dir,
+			   strerror(-r));
+}
+
+static int verify_one(const struct plan_link *link, const struct target *target,
+		      struct report *report)
+{
+	const struct sysctl_value *value = &link->conf6.values[place()];
+	bool right = true;
+	int r = sysctl_has_value(&target->net, &link->conf6, place(), &right);
+
 	if (r < 0 && r != -ENOENT)
-		return report_fail(report, EXIT_UNDONE, "cannot read net/%s/stable_secret: %s",
-				   link->conf6.dir, strerror(-r));
+		return cannot_read(link->conf6.dir, r, report);
 	if (right)
 		return 0;
 	if (value->type != SYSCTL_ABSENT)
@@ -76,4 +87,24 @@ int stable_secret_verify(const struct plan_link *link, const struct target *targ
 			   "which %s had before: the kernel lets nobody unset it",
 			   link->at.file, link->at.record, link->dev->name,
 			   link->maker == MAKER_THERE ? "it" : "net/ipv6/conf/default");
+}
+
+int stable_secret_verify(const struct plan *plan, const struct target *target,
+			 struct report *report)
+{
+	bool none = true;
+	int status = 0, r = nothing_was_inherited(plan, target, &none);
+
+	if (r < 0)
+		return cannot_read(plan->default6->dir, r, report);
+	for (size_t i = 0; !status && i < plan->n_links; i++) {
+		const struct plan_link *link = &plan->links[i];
+
+		/* An old image says nothing of IPv6. */
+		if (link->maker == MAKER_NONE || link->dev->n_conf6 <= place())
+			continue;
+		if (!none || !plan_is_made(link) || !lacks_it(link))
+			status = verify_one(link, target, report);
+	}
+	return status;
 }

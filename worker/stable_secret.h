@@ -3,7 +3,6 @@
 #pragma once
 
 struct plan;
-struct plan_link;
 struct report;
 struct target;
 
@@ -11,6 +10,6 @@ struct target;
  * written when the links are there: plan->late, which is NULL otherwise. Returns 0 or an exit status. */
 int stable_secret_plan(struct plan *plan, struct report *report);
 
-/* Whether @link has just what its image has, also where that is none. Returns 0 or EXIT_UNDONE. */
-int stable_secret_verify(const struct plan_link *link, const struct target *target,
+/* Whether each link has just what its image has, also where that is none. Returns 0 or EXIT_UNDONE. */
+int stable_secret_verify(const struct plan *plan, const struct target *target,
 			 struct report *report);

@@ -324,12 +324,13 @@ static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_v
 int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
 		     bool *ret)
 {
+	static const struct sysctl_value absent = { .type = SYSCTL_ABSENT };
 	struct sysctl_value current;
 	int r = read_value(net, set, i, &current);
 
 	if (r < 0)
 		return r;
-	*ret = is_in_force(&set->values[i], &current);
+	*ret = is_in_force(set->values ? &set->values[i] : &absent, &current);
 	value_fini(&current);
 	return 0;
 }

@@ -89,10 +89,10 @@ int verify(const struct plan *plan, struct target *target, struct report *report
 
 		if (link->maker != MAKER_NONE)
 			status = verify_link(link, links_find_index(&links, link->ifindex), report);
-		if (!status && link->maker != MAKER_NONE)
-			status = stable_secret_verify(link, target, report);
 	}
 	links_fini(&links);
+	if (!status)
+		status = stable_secret_verify(plan, target, report);
 	if (!status && plan->state)
 		status = netstate_verify(plan->state, &target->nl, report);
 	return status;
