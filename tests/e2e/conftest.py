@@ -15,6 +15,7 @@ What a test can ask for:
     world        a host with netcr installed, where users have Podman (podman.World)
     own_host     a host with par0 of this test alone, to break
     procs        namespaces.Procs of this test: what is started by it is ended with the test
+    accounts     for a test that changes the machine's users, groups or sudoers: one run at a time
     path_of      path_of(netns): a path of a network namespace, as `ip netns` makes one
     container    container(user, subids=False): a new rootless container (namespaces.Container)
     session      session(user=user1, host=host, options=…): a broker with a hostile worker
@@ -35,6 +36,7 @@ A test that runs netcr-worker under the broker as an ordinary user:
 With NETCR_TESTS_MUST_RUN=1 a test that would be skipped fails.
 """
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -129,7 +131,7 @@ def stage():
             binary = os.path.join(build_dir(), name, f"netcr-{name}")
             if os.path.exists(binary):
                 copy_for_everyone(binary, os.path.join(path, f"netcr-{name}"))
-        for name in ("hostile.py", "connect.py", "activate.py"):
+        for name in ("hostile.py", "activate.py"):
             copy_for_everyone(os.path.join(TESTS, "lib", name), os.path.join(path, name))
         copy_for_everyone(os.path.join(TESTS, "data"), os.path.join(path, "data"))
         yield path
@@ -178,6 +180,16 @@ def user1():
 @pytest.fixture(scope="session")
 def user2():
     return find_user(USERS[1])
+
+
+@pytest.fixture
+def accounts():
+    """For a test that changes the machine's users, groups or sudoers. Two runs may be at the same time:
+    each waits for the other's end of that."""
+    with open("/run/lock/netcr-tests-accounts", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["groupdel", "netcr-testg"], check=False, capture_output=True)  # a killed run's
+        yield
 
 
 @pytest.fixture(scope="session")

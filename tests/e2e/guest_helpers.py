@@ -12,7 +12,7 @@ import traceback
 import pytest
 
 from criu_helpers import Criu
-from namespaces import Netns, QUIET, User, wait_until
+from namespaces import LIMIT, Netns, QUIET, User, wait_until
 from restore_helpers import inside
 from saved_state import settle
 
@@ -20,7 +20,6 @@ PORT, BASE = 7777, 100000  # the first id of the container's, outside
 NEW = {"user": 0x10000000, "mnt": 0x20000, "net": 0x40000000, "pid": 0x20000000, "ipc": 0x8000000,
        "uts": 0x4000000}
 MS_REC_PRIVATE, MS_BIND, MNT_DETACH, SYS_PIVOT_ROOT = 0x44000, 0x1000, 2, 155
-LIMIT = 120  # seconds; a guest is slow
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -11,13 +11,12 @@ import tempfile
 import pytest
 
 import images
-from namespaces import children, comm, wait_until
+from namespaces import LIMIT, children, comm, wait_until
 from netcr_client import audit_lines
 
 PLAN_GROUP = 0x6e657463  # of links that are not finished
 CLONE_NEWNET = 0x40000000
 SYS_PIDFD_GETFD = 438
-LIMIT = 60  # seconds, to turn a hang into a failure
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -41,7 +41,7 @@ def lied_to(stage, worker, container, user1, pb):
                            "--broker", path),
                 capture_output=True, text=True, timeout=60, check=False, cwd="/",
                 env={"PATH": "/usr/bin:/bin", **namespaces.QUIET})
-            thread.join(20)
+            thread.join(namespaces.DEADLINE)
         os.unlink(path)
         assert_same(box, before)
         return done.returncode, done.stderr, broker.ops

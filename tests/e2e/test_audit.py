@@ -215,8 +215,7 @@ def test_X5_flood_is_cut_off_and_counted(bound):
     """What makes nothing can be asked for as often as one likes, and fills no disk: 1000 lines
     and then 10 a second, and how many are missing. A link is always told of."""
     s, _ = bound
-    for _ in range(1500):
-        s.nsid(-1)
+    s.nsids(1500)
     assert s.create(("par0", newlink("eth0"))).error == 0
     line = s.audit()[-1]
     assert (line["op"], line["verdict"]) == ("link-create", "granted")
@@ -227,8 +226,7 @@ def test_X5_flood_is_cut_off_and_counted(bound):
 
 def test_X5_end_of_a_session_tells_what_is_missing(bound):
     s, _ = bound
-    for _ in range(1500):
-        s.nsid(-1)
+    s.nsids(1500)
     s.close()
     line = s.audit()[-1]
     assert (line["op"], line["verdict"], line["reason"]) == ("-", "dropped", "the session ends")
@@ -249,8 +247,7 @@ def of_user(svc, user):
 
 def asks(s, n):
     s.expect_audit = False
-    for _ in range(n):
-        s.nsid(-1)
+    s.nsids(n)
     return s
 
 

@@ -234,7 +234,7 @@ def test_what_a_person_would_copy(check, conf, procs, path_of, tmp_path, user1, 
 def test_Q2_a_bad_file_is_the_error_of_serve(check, service, conf, case):
     path = conf(BAD[case][0])
     svc = service(options=("--policy", path), ready=False)
-    assert svc.proc.wait(20) == 78
+    assert svc.proc.wait(namespaces.DEADLINE) == 78
     for args in (), ("--user", "root", "--parent", "par0"):
         done = check(path, *args)
         assert (done.returncode, done.stdout) == (78, "")

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import namespaces
-from namespaces import status_of
+from namespaces import DEADLINE, status_of
 from netcr_client import PYTHON
 from nlmsg import newlink
 
@@ -51,7 +51,7 @@ def test_death_by_a_signal_is_the_commands(spawn, number):
 def test_signals_reach_the_command(session):
     s = session()
     s.proc.send_signal(signal.SIGTERM)
-    assert s.proc.wait(10) == -signal.SIGTERM
+    assert s.proc.wait(DEADLINE) == -signal.SIGTERM
     assert s.wait() == 0, "the session ends with its socket"
 
 
@@ -112,8 +112,8 @@ def test_N12_whose_socketpair_it_is(session, user1):
     assert s.hello().hello.uid == user1.uid
 
 
-def test_command_has_the_users_groups(session, user1):
-    subprocess.run(["groupadd", "--force", "netcr-testg"], check=True)
+def test_command_has_the_users_groups(session, user1, accounts):
+    subprocess.run(["groupadd", "netcr-testg"], check=True)
     try:
         subprocess.run(["gpasswd", "--add", user1.name, "netcr-testg"], check=True,
                        capture_output=True)
@@ -505,7 +505,7 @@ def test_E4_signals_to_the_group_do_not_reach_the_session(session, container, us
     """^C at a terminal is the command's: it is sent to the command's process group."""
     s = session(prefix=["setsid"])
     os.killpg(os.getpgid(s.proc.pid), signal.SIGTERM)
-    assert s.proc.wait(10) == -signal.SIGTERM
+    assert s.proc.wait(DEADLINE) == -signal.SIGTERM
     assert s.wait() == 0
     again = session(prefix=["setsid"])
     assert os.getpgid(again.pid) != os.getpgid(again.proc.pid)
@@ -546,7 +546,7 @@ def test_E6_hard_link_elsewhere(broker, host, user1, tmp_path):
     assert (done.returncode, done.stdout) == (0, "ran\n")
 
 
-def test_sudo_itself(broker, host, user1, container):
+def test_sudo_itself(broker, host, user1, container, accounts):
     """The form of the README, with the real sudo: it is who sets SUDO_UID."""
     rule = "/etc/sudoers.d/netcr-test"
     with open(rule, "w") as f:

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from namespaces import Netns
+from namespaces import DEADLINE, Netns
 from nlmsg import (CREATE_FLAGS, IFF_MULTICAST, IFF_NOARP, IFF_UP, IFLA_GROUP, IFLA_IFALIAS, IFLA_LINK,
                    IFLA_LINK_NETNSID, IFLA_NET_NS_FD, IFLA_PROP_LIST, IFLA_TARGET_NETNSID, IFLA_TXQLEN,
                    NLA_F_NESTED, NLM_F_ACK, NLM_F_EXCL, NLM_F_REQUEST, RTM_DELLINK,
@@ -37,7 +37,7 @@ class Sock:
         self.sock = ns.netlink()
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        self.sock.settimeout(20)
+        self.sock.settimeout(DEADLINE)
 
     def replies(self, data):
         """Send it; (type, payload) of all that comes until the ack or the end of a dump."""

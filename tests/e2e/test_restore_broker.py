@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from images import CONF4, put
+from namespaces import DEADLINE
 from restore_helpers import (FreeWorker, assert_restored, assert_same, data, relay,  # noqa: F401
                              restore, snapshot, written, x1)
 
@@ -35,7 +36,7 @@ class FakeBroker:
         return reply
 
     def serve(self):
-        self.sock.settimeout(20)
+        self.sock.settimeout(DEADLINE)
         while True:
             try:
                 datagram, fds, _, _ = socket.recv_fds(self.sock, 1 << 17, 8)

@@ -91,7 +91,7 @@ def test_X1_connections_that_come_and_go(service, container, user1, user2, flood
 # As an ordinary user: connections to PATH, closed at once, until there is no room for one more, and
 # their number on stdout; then one that waits for room, with a request, and how long the answer is.
 FILL_THE_QUEUE = """
-import socket, sys
+import socket, sys, time
 def connect(blocking):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.setblocking(blocking)
@@ -105,9 +105,17 @@ try:
 except BlockingIOError:
     pass
 print(n, flush=True)
-s = connect(True)
-s.send(bytes.fromhex(sys.argv[2]))
-print(len(s.recv(65536)), flush=True)
+while True:
+    s = connect(True)
+    try:
+        s.send(bytes.fromhex(sys.argv[2]))
+        answer = s.recv(65536)
+    except (BrokenPipeError, ConnectionResetError):
+        answer = b""
+    if answer:
+        break
+    time.sleep(0.05)  # refused: of those before it as many as one may have have not ended yet
+print(len(answer), flush=True)
 """
 
 
@@ -130,11 +138,12 @@ def test_X1_the_queue_is_short(service, procs, user1, user2, pb):
 def test_X1_slow_loris(service, user1):
     """Who does not say hello has five seconds; who said it has the idle time."""
     svc = service()
-    s, quick = svc.session(user1), svc.session(user1)
+    quick = svc.session(user1)
     assert quick.hello().error == 0
     began = time.monotonic()
-    wait_until(lambda: comm(s.pid) is None, "there was no hello")
-    assert time.monotonic() - began > 1, "not at once"
+    s = svc.session(user1).connect()
+    s.wait()
+    assert time.monotonic() - began > 4.9, "not at once"
     s.violations += 1
     assert s.audit()[-1]["reason"] == "no request in time"
     assert comm(quick.pid), "it has more time"
@@ -144,7 +153,7 @@ def test_X1_idle(service, user1):
     svc = service(options=("--idle-timeout", "1"))
     s = svc.session(user1)
     assert s.hello().error == 0
-    wait_until(lambda: comm(s.pid) is None, "it asked for nothing")
+    s.wait()
     s.violations += 1
 
 
@@ -164,10 +173,12 @@ def limit_fds(pid, soft):
 def test_X2_no_descriptor_for_a_connection(service, container, user1, user2):
     """EMFILE: those who are there are served, and those who wait are, later."""
     svc, box = service(), container(user1)
+    before = svc.fds()
     s = svc.session(user1)
     s.hello()
-    limit_fds(svc.pid, max(svc.fds()) + 1)
-    waiting = svc.session(user2, find=False)
+    wait_until(lambda: svc.fds() == before, "the session's connection is the session's alone")
+    limit_fds(svc.pid, max(before) + 1)
+    waiting = svc.session(user2, find=False).connect()
     svc.said("no connection can be accepted for now: EMFILE")
     assert s.bind(box).error == 0
     assert len(svc.sessions()) == 1
@@ -223,7 +234,7 @@ def test_X6_X7_a_thousand_sessions(service, user1):
 
     def run(n):
         subprocess.run(user1.argv("/usr/bin/python3", "-c", code, svc.paths[0], str(n), hello.hex()),
-                       check=True, timeout=300)
+                       check=True, timeout=900)
         wait_until(lambda: not children_of(svc.pid), "all have ended")
         with open(f"/proc/{svc.pid}/statm") as f:
             size, resident = f.read().split()[:2]
@@ -243,6 +254,14 @@ def test_X1_the_limit_is_there_at_the_end_of_a_flood(service, user1, flood):
     proc = flood(svc, user1, 200)
     assert 0 < len(svc.sessions()) <= 16
     proc.stdin.close()
-    proc.wait(20)
-    wait_until(lambda: not children_of(svc.pid), "none is left")
-    assert svc.session(user1).hello().error == 0
+    proc.wait(DEADLINE)
+
+    def served():
+        """Some of them may be in the queue still, and in the way."""
+        s = svc.session(user1, find=False)
+        try:
+            return s.hello().error == 0
+        except (Ended, BrokenPipeError):
+            s.expect_audit = False
+            return False
+    wait_until(served, "none is left")

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import netcr_client
-from namespaces import wait_until
+from namespaces import status_of, wait_until
 from netcr_client import Ended
 from nlmsg import newlink
 from service import children_of
@@ -34,19 +34,34 @@ def answers(s):
     return found
 
 
+def is_told(pid):
+    """Whether SIGTERM waits for it."""
+    return int(status_of(pid)["ShdPnd"], 16) & 1 << (signal.SIGTERM - 1)
+
+
 @pytest.mark.no_sanitizer
 def test_sigterm_under_load(service, container, user1, user2):
     """Four sessions of two users with requests in their queues: whatever was begun is made, answered
-    and on record, and nothing else is."""
+    and on record, and nothing else is. The first time it is told to end while the sessions are
+    stopped, so that requests are left for certain."""
     n, unserved = 8, 0
-    for moment in (0, 2):
+    for moment in (None, 0, 2):
         svc = service()
         boxes = [container(user) for user in (user1, user2) * 2]
-        sessions = [svc.session(box.user, find=False).ready(box) for box in boxes]
+        sessions = [svc.session(box.user).ready(box) for box in boxes]
+        if moment is None:
+            for s in sessions:
+                s.send_signal(signal.SIGSTOP)
+                s.wait_state("T")
         for s in sessions:
             for number in range(s.next_id, s.next_id + n):
                 s.agent.send(request(s, number).hex())
-        got = [sessions[0].reply() for _ in range(moment)]
+        if moment is None:
+            os.kill(svc.pid, signal.SIGTERM)
+            wait_until(lambda: all(is_told(s.pid) for s in sessions), "the sessions are told")
+            for s in sessions:
+                s.send_signal(signal.SIGCONT)
+        got = [sessions[0].reply() for _ in range(moment or 0)]
         assert svc.stop() == 0
         wait_until(lambda: not children_of(svc.pid), "all sessions have ended")
         for s, box in zip(sessions, boxes):

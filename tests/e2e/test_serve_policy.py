@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from namespaces import DEADLINE
 from nlmsg import newlink
 
 RULE = "[rule {name}]\nuser = {user}\nparent = par0\n"
@@ -42,9 +43,9 @@ def test_who_is_named_may(service, container, user1, user2, conf):
     svc.said('op=policy-load stage=execute verdict=loaded')
 
 
-def test_a_group_is_named(service, container, user1, user2, conf):
+def test_a_group_is_named(service, container, user1, user2, conf, accounts):
     """By the groups that the account has; what the peer's process has is not asked."""
-    group = f"netcr-g{os.getpid()}"
+    group = "netcr-testg"
     subprocess.run(["groupadd", "--users", user1.name, group], check=True)
     try:
         assert user1.name in grp.getgrnam(group).gr_mem
@@ -88,7 +89,7 @@ def test_hup_with_a_bad_file_changes_nothing(service, container, user1, user2, c
 
 def test_a_bad_file_is_no_start(service, user1, conf):
     svc = service(options=("--policy", conf("nonsense\n")), ready=False)
-    assert svc.proc.wait(20) == 78
+    assert svc.proc.wait(DEADLINE) == 78
     assert ":1: " in svc.stderr()
 
 
@@ -106,4 +107,4 @@ def test_a_limit(service, container, user1, conf):
 
 def test_not_beside_allow_parent(service, conf):
     svc = service(options=("--policy", conf(""), "--allow-parent", "par0"), ready=False)
-    assert svc.proc.wait(20) == 64
+    assert svc.proc.wait(DEADLINE) == 64

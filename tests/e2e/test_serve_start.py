@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 import netcr_client
-from namespaces import comm, wait_until
+from namespaces import DEADLINE, comm, wait_until
 from netcr_client import Ended
 from nlmsg import newlink
 from service import NotifySocket, children_of, run_id
@@ -46,7 +46,7 @@ def works(s, box):
 
 
 def refused(svc, status, text):
-    assert svc.proc.wait(20) == status, svc.stderr()
+    assert svc.proc.wait(DEADLINE) == status, svc.stderr()
     assert text in svc.stderr()
     assert "Sanitizer" not in svc.stderr()
 
@@ -84,7 +84,7 @@ USAGE = [("--socket",), ("--socket", "relative.sock"), ("--socket", "/" + "x" * 
 @pytest.mark.parametrize("options", USAGE, ids=lambda o: " ".join(o)[:30])
 def test_usage(service, options):
     svc = service(sockets=0, options=options, ready=False)
-    assert svc.proc.wait(20) == 64
+    assert svc.proc.wait(DEADLINE) == 64
     assert svc.stderr()
 
 
@@ -143,7 +143,7 @@ def test_activated_by_a_connection(service, user1, place):
     svc = service(fds=[accepted.fileno()], variables=HANDED, ready=False)
     accepted.close()
     assert int(peer.communicate(timeout=60)[0]) > 10
-    assert svc.proc.wait(20) == 0
+    assert svc.proc.wait(DEADLINE) == 0
     line, = netcr_client.audit_lines(svc.stderr())
     assert (line["uid"], line["pid"], line["op"]) == (str(user1.uid), str(peer.pid), "hello")
     assert peer.returncode == 0
@@ -166,7 +166,7 @@ def test_activated_by_a_connection_and_locked_down(service, user1, place):
     assert kinds == ["net", "socket", "socket"]
     client.close()
     server.close()
-    assert svc.proc.wait(20) == 0
+    assert svc.proc.wait(DEADLINE) == 0
 
 
 def make(kind, place):
@@ -258,7 +258,7 @@ def test_notify(service, user1):
     assert svc.session(user1).hello().error == 0
     os.kill(svc.pid, signal.SIGTERM)
     svc.notify.wait_for("STOPPING=1")
-    assert svc.proc.wait(20) == 0
+    assert svc.proc.wait(DEADLINE) == 0
 
 
 def test_notify_abstract(service, procs, host, broker):
@@ -290,7 +290,7 @@ def test_a_notify_socket_that_is_full_is_not_waited_for(service, user1):
     svc = service()
     for _ in range(50):
         os.kill(svc.pid, signal.SIGHUP)
-        svc.session(user1).close()
+        svc.session(user1).connect().close()
     assert svc.session(user1).hello().error == 0
 
 
@@ -362,7 +362,7 @@ def test_stop_of_a_session_in_the_middle_of_a_request(service, container, user1)
         late = socket.socket(socket.AF_UNIX, SEQ)
         late.connect(svc.paths[0])
     s.send_signal(signal.SIGCONT)
-    assert svc.proc.wait(20) == 0
+    assert svc.proc.wait(DEADLINE) == 0
     s.wait()
 
 
@@ -412,5 +412,5 @@ def test_sigterm_of_a_single_session(session, container, user1):
 def test_children_of_the_acceptor_are_reaped(service, user1):
     svc = service()
     for _ in range(20):
-        svc.session(user1).close()
+        svc.session(user1).connect().close()
     wait_until(lambda: not children_of(svc.pid), "all are reaped")

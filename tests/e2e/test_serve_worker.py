@@ -95,7 +95,7 @@ def test_a_broker_that_is_full(start, place):
 
 def test_refused_at_once(service, start, user1):
     svc = service(options=("--allow-parent", "par0", "--max-sessions-per-user", "1"))
-    svc.session(user1)
+    assert svc.session(user1).hello().error == 0
     end(start("--broker", svc.paths[0]), 69, "too many sessions")
     svc.said("is refused: it has 1 sessions")
 

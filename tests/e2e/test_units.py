@@ -160,7 +160,7 @@ def trace(service, container, user1, user2, journal, conf_dir):  # noqa: F811
         s.close()
     os.kill(svc.pid, signal.SIGHUP)
     svc.notify.wait_for("READY=1")
-    svc.session(user1).close()
+    svc.session(user1).connect().close()
     assert svc.stop() == 0
     with open(path) as f:
         text = f.read()

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from namespaces import comm, status_of, wait_until
+from namespaces import comm, fds_of, status_of, wait_until
 from restore_helpers import (assert_restored, data, relay, restore, written, x1)  # noqa: F401
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -61,10 +61,6 @@ def test_E10_system_calls_of_a_whole_restore(restore, container, user1, data, ow
     # That something was seen at all.
     assert {"recvmsg", "sendmsg", "ppoll", "ioctl"} <= calls[session]
     assert {"openat", "read", "sendmsg", "recvmsg", "write"} <= calls[worker]
-
-
-def fds_of(pid):
-    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
 
 
 def at_request(run, op, function):

@@ -1,6 +1,6 @@
 """A worker that does as it is told, however wrong. Runs as the ordinary user.
 
-netcr-broker runs it as its command: descriptor 3 is the session. Descriptor 0 is a socket to the
+netcr-broker runs it as its command: descriptor 3 is the session; or it connects where it is told to. Descriptor 0 is a socket to the
 test, which sends orders: a JSON list [name, argument...] behind a length of four bytes, with
 descriptors by SCM_RIGHTS. The answer is {"ok": value} or {"errno": number, "text": ...}. Bytes
 are hex, descriptors are this process's numbers. Nothing but the standard library is used, and
@@ -29,6 +29,12 @@ def session(fd=3):
     if fd not in sessions:
         sessions[fd] = socket.socket(fileno=fd)
     return sessions[fd]
+
+
+def connect(path):
+    sessions[3] = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sessions[3].connect(path)
+    assert sessions[3].fileno() == 3
 
 
 def send(data, fds=(), flags=0):
@@ -66,7 +72,7 @@ def flood(frames, seconds):
     return len(frames)
 
 
-def recv(seconds):
+def recv(seconds=60):
     """What the broker sends: {"data", "fds"}, {"end": reason} or {"timeout": true}."""
     if not select.select([session()], [], [], seconds)[0]:
         return {"timeout": True}
@@ -77,6 +83,17 @@ def recv(seconds):
     if not data:
         return {"end": "eof"}
     return {"data": data.hex(), "fds": len(ancillary), "flags": flags}
+
+
+def ask(frames):
+    """Send each and return the answers, some of which are under way at a time: one order in the place of
+    many."""
+    ahead, answers = 8, []
+    for i, frame in enumerate(frames):
+        send(frame)
+        if i >= ahead:
+            answers.append(recv())
+    return answers + [recv() for _ in frames[:ahead]]
 
 
 def hang_up(how=None):
@@ -151,7 +168,7 @@ def about():
             "ids": [os.getresuid(), os.getresgid(), os.getgroups()]}
 
 
-ORDERS = {f.__name__: f for f in (send, send_cmsgs, send_big, flood, recv, hang_up, netlink,
+ORDERS = {f.__name__: f for f in (connect, send, send_cmsgs, send_big, flood, recv, ask, hang_up, netlink,
                                   open_path, close, evaluate, received, about)}
 
 

@@ -5,6 +5,7 @@ namespace of its own that the init user namespace owns. A namespace lives as lon
 which is a `cat` on a pipe from the test: when the test process dies, by whatever cause, the pipe
 closes, the holder ends, and the kernel takes the namespace down.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -16,7 +17,8 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNET = 0x40000000
-DEADLINE = 20  # seconds; generous, only to turn a hang into a failure
+DEADLINE = 60  # seconds; generous, only to turn a hang into a failure
+LIMIT = 2 * DEADLINE  # of a command
 
 # What a sanitizer's run-time has to say, it says without asking for more: a process under seccomp
 # would be killed for looking whether stderr is a terminal, and the report be lost.
@@ -63,9 +65,21 @@ def comm(pid):
 
 
 def status_of(pid):
-    """/proc/PID/status as a dictionary of strings."""
-    with open(f"/proc/{pid}/status") as f:
-        return dict((k, v.strip()) for k, v in (line.split(":", 1) for line in f))
+    """/proc/PID/status as a dictionary of strings, which is empty if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return dict((k, v.strip()) for k, v in (line.split(":", 1) for line in f))
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
+def fds_of(pid):
+    """The descriptors of a process: number -> what it is."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return found
 
 
 def wait_until(condition, what, deadline=DEADLINE):
@@ -195,7 +209,7 @@ class Netns:
     def run(self, *command, check=True, **kwargs):
         kwargs.setdefault("capture_output", True)
         kwargs.setdefault("text", True)
-        done = subprocess.run(self.argv(*command), timeout=60, **kwargs)
+        done = subprocess.run(self.argv(*command), timeout=LIMIT, **kwargs)
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
         return done
 
@@ -259,7 +273,7 @@ class Container(Netns):
         kwargs.setdefault("text", True)
         argv = self.user.argv("nsenter", f"--target={self.pid}", "--user", "--net",
                               "--preserve-credentials", "--", *[str(c) for c in command])
-        done = subprocess.run(argv, timeout=60, **kwargs)
+        done = subprocess.run(argv, timeout=LIMIT, **kwargs)
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
         return done
 

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 
-from namespaces import DEADLINE, children, comm, wait_exit, wait_until
+from namespaces import DEADLINE, children, comm, fds_of, wait_exit, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
@@ -50,7 +50,7 @@ class Agent:
 
     def __init__(self, sock):
         self.sock = sock
-        self.sock.settimeout(60)
+        self.sock.settimeout(3 * DEADLINE)
         self._answer()
 
     def _read(self, n):
@@ -173,8 +173,7 @@ class Session:
 
     def fds(self):
         """The descriptors of the session process: number -> what it is."""
-        return {int(fd): os.readlink(f"/proc/{self.pid}/fd/{fd}")
-                for fd in os.listdir(f"/proc/{self.pid}/fd")}
+        return fds_of(self.pid)
 
     def rss(self):
         """Resident memory of the session process in bytes."""
@@ -194,7 +193,10 @@ class Session:
         return self.reply(deadline)
 
     def reply(self, deadline=DEADLINE):
-        answer = self.agent.recv(deadline)
+        return self.take(self.agent.recv(deadline))
+
+    def take(self, answer):
+        """The Reply in what the agent received."""
         assert "timeout" not in answer, "the broker does not answer"
         if "end" in answer:
             self.violations += 1
@@ -227,6 +229,12 @@ class Session:
 
     def nsid(self, wanted):
         return self.request(nsid_alloc=pb.NsidAlloc(nsid=wanted))
+
+    def nsids(self, count):
+        """So many requests for any id, one after the other, at the agent's pace."""
+        frames = [pb.Request(id=self.next_id + i, nsid_alloc=pb.NsidAlloc(nsid=-1)
+                             ).SerializeToString().hex() for i in range(count)]
+        return [self.take(answer) for answer in self.agent.ask(frames)]
 
     def quota(self):
         return self.request(quota=pb.Quota())

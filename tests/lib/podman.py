@@ -11,7 +11,7 @@ import os
 import subprocess
 import types
 
-from namespaces import QUIET, Netns, connect, wait_until
+from namespaces import LIMIT, QUIET, Netns, connect, wait_until
 from service import Service, children_of
 
 PARENT, LAN4, LAN6 = "enp1s0", "192.0.2", "2001:db8::"
@@ -19,7 +19,6 @@ WORKER, SOCKET, POLICY = "/run/usr/bin/netcr-worker", "/run/netcr/broker.sock", 
 PATH = f"{os.path.dirname(WORKER)}:/usr/sbin:/usr/bin:/sbin:/bin"
 ENV = {"PATH": PATH, "LC_ALL": "C.UTF-8", **QUIET}
 IMAGE = "docker.io/library/busybox:latest"
-LIMIT = 120  # seconds, to turn a hang into a failure
 
 # Podman says no to what this machine may not have: cgroups that the user owns, a bus, a journal.
 CONTAINERS_CONF = """\

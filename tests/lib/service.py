@@ -17,8 +17,8 @@ import subprocess
 import tempfile
 
 import netcr_client
-from namespaces import DEADLINE, QUIET, comm, status_of, wait_until
-from netcr_client import PYTHON, Agent, AgentGone, Session, audit_lines, stage_path
+from namespaces import DEADLINE, QUIET, comm, fds_of, status_of, wait_until
+from netcr_client import PYTHON, Agent, Session, audit_lines, stage_path
 
 FALLBACK_ID = 2004318071  # broker/start.c
 
@@ -127,8 +127,7 @@ class Service:
                 and status_of(p).get("State", "Z")[0] != "Z"]
 
     def fds(self):
-        return {int(fd): os.readlink(f"/proc/{self.pid}/fd/{fd}")
-                for fd in os.listdir(f"/proc/{self.pid}/fd")}
+        return fds_of(self.pid)
 
     def session(self, user, **kwargs):
         return ServedSession(self, user, **kwargs)
@@ -166,7 +165,8 @@ def start_with_fds(procs, argv, fds, **kwargs):
 
 
 class ServedSession(Session):
-    """A hostile worker that has connected to a Service, as an ordinary user."""
+    """A hostile worker at a Service, as an ordinary user. It connects when it is first asked for
+    something: who has connected and says no hello is cut off, and a test may have more to prepare."""
 
     def __init__(self, service, user, path=None, find=True):  # pylint: disable=super-init-not-called
         self.procs, self.broker, self.host, self.user = (
@@ -177,23 +177,36 @@ class ServedSession(Session):
         self.next_id = 1
         self.status = self.usage = None
         self._stderr = service._stderr
+        self._path, self._find = path or service.paths[0], find
         ours, theirs = socket.socketpair()
         self.proc = self.procs.start(
-            user.argv(PYTHON, "-I", "-S", stage_path(self.broker, "connect.py"),
-                      path or service.paths[0], PYTHON, "-I", "-S",
-                      stage_path(self.broker, "hostile.py")),
+            user.argv(PYTHON, "-I", "-S", stage_path(self.broker, "hostile.py")),
             stdin=theirs, stdout=subprocess.DEVNULL, cwd="/")
         theirs.close()
         self.procs.at_end(self.close)
         self._control = ours
-        self.pid = None
-        try:
-            self.agent = Agent(ours)
-        except (AgentGone, ConnectionResetError):
-            self.proc.wait(DEADLINE)
-            raise AssertionError(f"not connected, status {self.proc.returncode}") from None
-        if find:
+        self._pid = None
+        self._agent, self._connected = Agent(ours), False
+
+    def connect(self):
+        self._connected = True
+        self._agent.connect(self._path)
+        if self._find:
             self.find()
+        return self
+
+    @property
+    def agent(self):
+        if not self._connected:
+            self.connect()
+        return self._agent
+
+    @property
+    def pid(self):
+        """Of its session process, where it is to be found."""
+        if not self._connected:
+            self.connect()
+        return self._pid
 
     def find(self):
         """Find its session process, which is the only one that is new, and locked down."""
@@ -201,8 +214,8 @@ class ServedSession(Session):
 
         def new():
             found = [p for p in self.service.sessions() if p not in others]
-            return found if len(found) == 1 and status_of(found[0])["Seccomp"] == "2" else None
-        self.pid = wait_until(new, "there is a new session")[0]
+            return found if len(found) == 1 and status_of(found[0]).get("Seccomp") == "2" else None
+        self._pid = wait_until(new, "there is a new session")[0]
         self.service.found.append(self)
         return self
 
@@ -212,7 +225,9 @@ class ServedSession(Session):
     def wait(self, deadline=DEADLINE):
         """Its parent, the acceptor, reaps it."""
         if self.pid:
-            wait_until(lambda: comm(self.pid) is None, "the session has ended", deadline)
+            # Not by the process alone: its number may have been given to another one by now.
+            wait_until(lambda: status_of(self.pid).get("PPid") != str(self.service.pid),
+                       "the session has ended", deadline)
         return self.status
 
     def close(self):
