@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from namespaces import wait_until
 from netcr_client import audit_lines
 
 ETH_P_ALL = 3
@@ -86,6 +87,18 @@ def frames(sock):
             found.append(sock.recv(2048))
     except TimeoutError:
         return found
+
+
+def heard(sock, *wanted):
+    """What has arrived, once each of the tests @wanted is true of a frame: where the kernel copies a
+    broadcast, it does so in its own time."""
+    seen = []
+
+    def all_are_there():
+        seen.extend(frames(sock))
+        return all(any(is_it(frame) for frame in seen) for is_it in wanted)
+    wait_until(all_are_there, f"all is heard: {seen}")
+    return seen
 
 
 def is_gratuitous_arp(frame, mac, ip):

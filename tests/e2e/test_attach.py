@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from attach_helpers import (PLAN_GROUP, attach, frames, is_advertisement,  # noqa: F401
+from attach_helpers import (PLAN_GROUP, attach, heard, is_advertisement,  # noqa: F401
                             is_gratuitous_arp, listening, macvlans)
 from namespaces import wait_until
 from restore_helpers import assert_same, snapshot, sysctl
@@ -58,7 +58,7 @@ def test_everything_at_once(attach, container, user1, peer):
         "addresses": ["192.0.2.2/24", "2001:db8::2/64"]}]
     assert done.json["netns_inode"] == box.inode() and done.json["warnings"] == []
     for target in ("192.0.2.1", "2001:db8::1"):
-        box.run("ping", "-c", "1", "-w", "10", target)
+        box.run("ping", "-c", "1", "-w", "60", target)
     assert [line["op"] for line in done.audit] == ["hello", "target-bind", "link-create"]
 
 
@@ -72,7 +72,7 @@ def test_least(attach, container, user1):
     assert "UP" in link["flags"]
     assert f"attached lan0, index {link['ifindex']}, to par0" in done.out
     assert sysctl(box, "ipv6/conf/lan0/accept_ra") == "1"
-    assert any(a.startswith("fe80:") for a in addresses(box, "lan0"))
+    wait_until(lambda: any(a.startswith("fe80:") for a in addresses(box, "lan0")), "IPv6 is on")
 
 
 def test_no_ipv6(attach, container, user1):
@@ -93,13 +93,14 @@ def test_announced(attach, container, user1, peer):
     """Whoever knew the addresses elsewhere learns where they are: ARP and neighbour discovery."""
     box = container(user1)
     mac = bytes.fromhex("020000000042")
+    wanted = (lambda f: is_gratuitous_arp(f, mac, "192.0.2.2"),
+              lambda f: is_advertisement(f, mac, "2001:db8::2"),
+              lambda f: is_advertisement(f, mac, "fe80::ff:fe00:42"))
     with listening(peer, "p0") as sock:
         attach(box, "--parent", "par0", "--mac", "02:00:00:00:00:42",
                "--address", "192.0.2.2/24", "--address", "2001:db8::2/64")
-        seen = frames(sock)
-    assert sum(is_gratuitous_arp(f, mac, "192.0.2.2") for f in seen) == 1
-    assert sum(is_advertisement(f, mac, "2001:db8::2") for f in seen) == 1
-    assert sum(is_advertisement(f, mac, "fe80::ff:fe00:42") for f in seen) == 1
+        seen = heard(sock, *wanted)
+    assert [sum(is_it(f) for f in seen) for is_it in wanted] == [1, 1, 1]
 
 
 def test_duplicate_address_is_undone(attach, container, user1, peer):

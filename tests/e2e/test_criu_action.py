@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from attach_helpers import frames, is_advertisement, is_gratuitous_arp, listening
+from attach_helpers import frames, heard, is_advertisement, is_gratuitous_arp, listening
 from criu_helpers import LINK, MAC, RootBox, criu, fill, saved, served  # noqa: F401
 from restore_helpers import assert_same, snapshot
 
@@ -51,9 +51,8 @@ def test_the_network_hears_of_it(served, saved, procs, lan):
         served("post-setup-namespaces", box, directory, **EXTERNAL)
         frames(sock)
         served("post-resume", box, directory)
-        heard = frames(sock)
-    assert any(is_gratuitous_arp(f, mac, "192.0.2.2") for f in heard)
-    assert any(is_advertisement(f, mac, "2001:db8::2") for f in heard)
+        heard(sock, lambda f: is_gratuitous_arp(f, mac, "192.0.2.2"),
+              lambda f: is_advertisement(f, mac, "2001:db8::2"))
 
 
 def test_nothing_is_answered_while_it_is_locked(served, saved, procs):
@@ -69,7 +68,7 @@ def test_nothing_is_answered_while_it_is_locked(served, saved, procs):
     assert peer.run("ping", "-c1", "-W1", "192.0.2.2", check=False).returncode == 1
     served("post-setup-namespaces", box, directory, **EXTERNAL)
     assert peer.run(*ask, check=False).returncode == 1  # refused: there is no socket
-    peer.run("ping", "-c1", "-W5", "192.0.2.2")
+    peer.run("ping", "-c1", "-w60", "192.0.2.2")
 
 
 RULES = "table ip filter { chain in { type filter hook input priority 0; tcp dport 22 drop; }; }\n"

@@ -185,7 +185,7 @@ def test_it_reaches_the_lan(bound, lan):
     create(s, newlink("eth0", flags=n.IFF_UP))
     lan.ip("address", "replace", "192.0.2.1/24", "dev", "par0p")
     box.run_inside("ip", "address", "add", "192.0.2.2/24", "dev", "eth0")
-    box.run("ping", "-c1", "-W5", "192.0.2.1")
+    box.run("ping", "-c1", "-w60", "192.0.2.1")
 
 
 def test_two_sessions_at_once(session, container, user1, user2):

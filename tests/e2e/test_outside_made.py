@@ -44,7 +44,7 @@ def test_veth_on_a_bridge(place, made, kept, in_outside):
     assert "UP" in outer["flags"]
     assert (outer["link_index"], link["link_index"]) == (77, outer["ifindex"])
     place.box.ip("addr", "add", "192.0.2.2/24", "dev", "eth0")
-    place.box.run("ping", "-c", "1", "-w", "20", "192.0.2.1")
+    place.box.run("ping", "-c", "1", "-w", "60", "192.0.2.1")
 
 
 def test_two_reach_each_other(place, made, kept):
@@ -53,7 +53,7 @@ def test_two_reach_each_other(place, made, kept):
     place.restore(kept(made), "veth[eth0]:out0@br0", "veth[eth1]:out1@br0")
     assert {place.outside.links()[name]["master"] for name in ("out0", "out1")} == {"br0"}
     place.box.ip("addr", "add", "192.0.2.2/24", "dev", "eth0")
-    place.outside.run("ping", "-c", "1", "-w", "20", "192.0.2.2")
+    place.outside.run("ping", "-c", "1", "-w", "60", "192.0.2.2")
 
 
 def test_without_a_bridge(place, made, kept):
@@ -63,7 +63,7 @@ def test_without_a_bridge(place, made, kept):
     assert "UP" not in outer["flags"] and "master" not in outer
     place.outside.batch("link set out0 up", "addr add 198.51.100.1/24 dev out0")
     place.box.ip("addr", "add", "198.51.100.2/24", "dev", "eth0")
-    place.box.run("ping", "-c", "1", "-w", "20", "198.51.100.1")
+    place.box.run("ping", "-c", "1", "-w", "60", "198.51.100.1")
 
 
 def test_index_is_taken_outside(place, made, kept):
@@ -135,7 +135,7 @@ def test_veth_that_is_prepared(place, made, kept):
     assert_eth0(place.box, entry_of(path, "eth0"))
     assert place.outside.links()["post0"]["master"] == "br0"
     place.box.ip("addr", "add", "192.0.2.2/24", "dev", "eth0")
-    place.box.run("ping", "-c", "1", "-w", "20", "192.0.2.1")
+    place.box.run("ping", "-c", "1", "-w", "60", "192.0.2.1")
 
 
 def test_name_of_the_device_is_taken_inside(place, made, kept):

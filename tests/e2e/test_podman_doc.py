@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import SOURCE
-from namespaces import wait_until
+from namespaces import LIMIT, wait_until
 from podman import LAN4, PARENT, WORKER, reaches
 
 NAME = "alice"
@@ -78,7 +78,7 @@ def test_the_document_is_true(world, doc, user1):
 def assert_the_last_one(world, account):
     """The twin serves the LAN and the host, and reaches the host's shim itself."""
     def hello(argv):
-        return subprocess.run(argv, capture_output=True, timeout=20, check=False,
+        return subprocess.run(argv, capture_output=True, timeout=LIMIT, check=False,
                               stdin=subprocess.DEVNULL).stdout == b"hello\n"
     for argv in (world.lan.argv, world.argv):
         wait_until(lambda argv=argv: hello(argv("busybox", "nc", "-w", "2", f"{LAN4}.10", "80")),

@@ -50,10 +50,11 @@ def start(procs, scratch):
 
 @pytest.fixture
 def nothing_left(scratch):
-    """A check for the end of a test: no file and no process, and so no namespace."""
+    """A check for the end of a test: no file and no process, and so no namespace. A session takes a
+    moment to end after its worker."""
     def check():
         assert not list(scratch.iterdir())
-        assert not processes_of(scratch)
+        wait_until(lambda: not processes_of(scratch), "what it started ended")
     return check
 
 

@@ -1,4 +1,5 @@
 """Limits of links: exact, whoever dies when. Against the confined broker, as ordinary users."""
+import contextlib
 import errno
 import os
 import signal
@@ -16,6 +17,11 @@ HEADER, SLOT = 32, 32
 
 def ledger_of(host):
     return f"{RUN}/ledger-{host.inode()}"
+
+
+def forget(host):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(ledger_of(host))
 
 
 def records(host):
@@ -41,10 +47,8 @@ def macvlans(box):
 @pytest.fixture
 def quota(session, own_host, procs):
     """quota(box, limits, user=…): a bound session on own_host; its ledger goes with the test."""
-    def remove():
-        if os.path.exists(ledger_of(own_host)):
-            os.unlink(ledger_of(own_host))
-    procs.at_end(remove)
+    forget(own_host)  # that of an earlier namespace with the same number
+    procs.at_end(lambda: forget(own_host))
 
     def start(box, *limits, **kwargs):
         s = session(host=own_host, user=box.user,
@@ -240,6 +244,7 @@ def test_file_is_the_accounts_alone(quota, container, own_host, user1, links):
 
 
 def test_no_limit_no_file(session, container, own_host, user1, links):
+    forget(own_host)
     s = session(host=own_host).ready(container(user1))
     assert s.create(*links(20)).error == 0
     assert not os.path.exists(ledger_of(own_host))
@@ -295,7 +300,8 @@ def test_limits_that_are_none(run_broker, user1, value):
 
 
 def test_worker_says_it(own_host, container, user1, broker, worker, stage, procs):
-    procs.at_end(lambda: os.unlink(ledger_of(own_host)))
+    forget(own_host)
+    procs.at_end(lambda: forget(own_host))
     box = container(user1)
     done = own_host.run(broker, "spawn", "--allow-parent", "par0", "--max-links", "3", "--", worker,
                         "restore", "-D", f"{stage}/data/macvlan-x10", "--pid", box.pid,

@@ -1,4 +1,5 @@
 """What a session tells of its user's own use: as it is counted, and nothing of anybody else's."""
+import contextlib
 import errno
 import json
 import os
@@ -8,6 +9,7 @@ import pytest
 import namespaces
 import netcr_client
 from nlmsg import newlink
+from test_quota import forget
 
 MINE = "[rule {name}]\nuser = {user}\nparent = {parent}\n"
 
@@ -24,16 +26,20 @@ def conf(stage, procs, own_host):
         return path
 
     def remove():
-        for name in path, f"/run/netcr/ledger-{own_host.inode()}":
-            if os.path.exists(name):
-                os.unlink(name)
+        forget(own_host)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
     procs.at_end(remove)
+    forget(own_host)  # that of an earlier namespace with the same number
     return write
 
 
 @pytest.fixture
-def start(session, own_host):
+def start(session, own_host, procs):
     """start(user, options): a session that has been greeted."""
+    forget(own_host)
+    procs.at_end(lambda: forget(own_host))
+
     def run(user, *options, **kwargs):
         s = session(host=own_host, user=user, options=options, **kwargs)
         assert s.hello().error == 0

@@ -462,11 +462,12 @@ def test_K10_next_restore_right_after_a_killed_one(restore, container, user1, da
     else:
         run.to_session(signal.SIGKILL)
         run.proc.wait()
-    for _ in range(3):
+
+    def again():
         result = restore(box, path, status=None)
         assert result.status in (0, 1) or "is left" in result.said, result
-        if result.status == 0:
-            break
+        return result.status == 0
+    wait_until(again, "one succeeds")
     assert_restored(box, path, own_host)
 
 

@@ -138,8 +138,8 @@ def test_dry_run(place, container, user1, data):  # noqa: F811
 def talk(router, box):
     """The peer behind the router's parent and the container reach each other."""
     router.peer.ip("address", "add", "192.0.2.1/24", "dev", "par0p")
-    box.run("ping", "-c", "1", "-w", "10", "192.0.2.1")
-    router.peer.run("ping", "-c", "1", "-w", "10", "192.0.2.2")
+    box.run("ping", "-c", "1", "-w", "60", "192.0.2.1")
+    router.peer.run("ping", "-c", "1", "-w", "60", "192.0.2.2")
 
 
 def test_attached_and_detached(place, container, user1, router):

@@ -12,7 +12,7 @@ import pytest
 
 import namespaces
 from conftest import TESTS
-from namespaces import QUIET, wait_until
+from namespaces import DEADLINE, QUIET, wait_until
 
 # Everything that a list can have on a kernel that needs no devices for it.
 EVERYTHING = """\
@@ -583,8 +583,9 @@ def slow(request, worker, container, user1, stage, procs):
          *user1.argv(worker, "restore", "-D", f"{stage}/data/netns-nft-uns", "--pid",
                      str(box.pid))],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: [p for p in tools_of(box) if namespaces.comm(p) == "sleep"],
-               "the slow nft runs")
+    # Asleep, it has been loaded.
+    wait_until(lambda: [p for p in tools_of(box) if namespaces.comm(p) == "sleep" and
+                        namespaces.status_of(p).get("State", "").startswith("S")], "the slow nft runs")
     return box, proc
 
 
@@ -593,7 +594,7 @@ def test_worker_killed(slow):
     box, proc = slow
     proc.kill()
     proc.wait()
-    wait_until(lambda: not tools_of(box), "helper and tool are gone", 5)
+    wait_until(lambda: not tools_of(box), "helper and tool are gone")
 
 
 def test_helper_killed(slow):
@@ -601,10 +602,10 @@ def test_helper_killed(slow):
     box, proc = slow
     helper, = [p for p in tools_of(box) if namespaces.comm(p) == "netcr-tools"]
     os.kill(helper, signal.SIGKILL)
-    _, err = proc.communicate(timeout=20)
+    _, err = proc.communicate(timeout=DEADLINE)
     assert proc.returncode == 1, err
     assert "its helper was killed" in err and "everything is as it was before" in err
-    wait_until(lambda: not tools_of(box), "the tool is gone", 5)
+    wait_until(lambda: not tools_of(box), "the tool is gone")
 
 
 @pytest.mark.parametrize("slow", ["-f"], indirect=True)
@@ -613,7 +614,7 @@ def test_helper_killed_while_it_loads(slow):
     box, proc = slow
     helper, = [p for p in tools_of(box) if namespaces.comm(p) == "netcr-tools"]
     os.kill(helper, signal.SIGKILL)
-    _, err = proc.communicate(timeout=20)
+    _, err = proc.communicate(timeout=DEADLINE)
     assert proc.returncode == 2, err
     assert "its helper was killed" in err
     assert "the rules of nftables may be left changed" in err
@@ -629,14 +630,14 @@ def test_interrupted_while_it_loads(slow, number):
     time.sleep(0.2)
     assert len(tools_of(box)) == 2 and proc.poll() is None
     proc.kill()
-    wait_until(lambda: not tools_of(box), "helper and tool are gone", 5)
+    wait_until(lambda: not tools_of(box), "helper and tool are gone")
 
 
 def test_tool_killed(slow):
     box, proc = slow
     tool, = [p for p in tools_of(box) if namespaces.comm(p) == "sleep"]
     os.kill(tool, signal.SIGKILL)
-    _, err = proc.communicate(timeout=20)
+    _, err = proc.communicate(timeout=DEADLINE)
     assert proc.returncode == 1 and "it was killed" in err
     assert not tools_of(box)
 

@@ -9,6 +9,7 @@ import pytest
 import nlmsg
 import soak
 from conftest import TESTS, build_dir, copy_for_everyone
+from namespaces import DEADLINE
 
 UIDS = [5001, 5002]
 LETTERS = "gggdqiv"
@@ -129,7 +130,7 @@ def test_what_is_left(procs, broker, container, user1, pb, monkeypatch):
         assert "sessions are left" in left
         assert records.startswith("1 records of the ledger")
         assert "'left'" in link
-        monkeypatch.setattr(soak, "PATIENCE", 20)
+        monkeypatch.setattr(soak, "PATIENCE", DEADLINE)
         host.ip("link", "del", "left")
         s.close()
         box.close()

@@ -178,7 +178,7 @@ def routes_become(ns, wanted):
     """Whether @ns has @wanted in the end. The route by which an IPv6 address is its own is made by
     a kernel's worker, a moment after the address (addrconf_dad_completed())."""
     with contextlib.suppress(AssertionError):
-        namespaces.wait_until(lambda: routes(ns) == wanted, "the routes are the same", deadline=3)
+        namespaces.wait_until(lambda: routes(ns) == wanted, "the routes are the same")
     assert "\n".join(routes(ns)) == "\n".join(wanted)
 
 

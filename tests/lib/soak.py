@@ -43,7 +43,7 @@ LETTERS = {"granted": "g", "denied": "d", "quota": "q", "invalid": "i", "violati
            "failed": "f"}
 FIELD = re.compile(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S*)')
 SLACK = 64                   # KiB that are not growth
-PATIENCE = 60                # seconds for what has to come true at the end
+PATIENCE = 120               # seconds for what has to come true at the end
 
 
 # --- what was asked, and what is on record
@@ -205,6 +205,8 @@ def ground(procs, broker, uids):
     with open(policy, "w") as f:
         f.write(POLICY.format(users=", ".join(map(str, uids))))
     os.chmod(policy, 0o644)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(ledger_of(host))  # that of an earlier namespace with the same number
     try:
         yield host, service.Service(procs, broker, host, options=("--policy", policy))
     finally:
