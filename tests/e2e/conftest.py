@@ -7,6 +7,7 @@ What a test can ask for:
 
     stage        directory that every user can read, with copies of netcr-broker, netcr-worker
                  (where it is built), hostile.py and, in data/, of tests/data
+    public_path  a directory of this test, as tmp_path, that every user can read
     broker       path of the copy of netcr-broker;  worker: of netcr-worker
     user1, user2 ordinary users (namespaces.User)
     host, lan    namespaces.Netns: the "host" with the parent par0, a veth whose other end par0p
@@ -38,6 +39,7 @@ With NETCR_TESTS_MUST_RUN=1 a test that would be skipped fails.
 import contextlib
 import fcntl
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -137,6 +139,15 @@ def stage():
         yield path
     finally:
         shutil.rmtree(path)
+
+
+@pytest.fixture
+def public_path(stage):
+    """As tmp_path, but for everybody: pytest shuts others out of its own, in each run that begins."""
+    path = tempfile.mkdtemp(prefix="public-", dir=stage)
+    os.chmod(path, 0o755)
+    yield pathlib.Path(path)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

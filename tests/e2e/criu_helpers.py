@@ -1,6 +1,5 @@
 """A caller of criu-action that does as CRIU does: root of the machine, in the host's namespaces, with the
 image directory as a descriptor of its own and no stdin."""
-import contextlib
 import os
 import subprocess
 
@@ -101,14 +100,14 @@ def fill(box, host, n=1):
 
 
 @pytest.fixture
-def saved(procs, worker, own_host, tmp_path):
+def saved(procs, worker, own_host, public_path):
     """saved(n, prepare=…): a directory with the images of a container that is gone."""
     def save(n=1, prepare=None):
         box = RootBox(procs)
         fill(box, own_host, n)
         if prepare:
             prepare(box)
-        directory = tmp_path / "images"
+        directory = public_path / "images"
         directory.mkdir(mode=0o755)
         subprocess.run([worker, "dump", "-D", directory, "--pid", str(box.pid)], check=True,
                        capture_output=True, timeout=60)
@@ -118,8 +117,5 @@ def saved(procs, worker, own_host, tmp_path):
         box.close()
         for name in os.listdir(directory):
             os.chmod(directory / name, 0o644)
-        for parent in (tmp_path, *tmp_path.parents):
-            with contextlib.suppress(PermissionError):
-                os.chmod(parent, os.stat(parent).st_mode | 0o055)
         return directory, box.links_before
     return save

@@ -27,13 +27,9 @@ def processes_of(scratch):
 
 
 @pytest.fixture
-def scratch(tmp_path):
+def scratch(public_path):
     """Where it makes its directory. Other users must be able to go there."""
-    path = tmp_path
-    while path.stat().st_mode & 0o005 != 0o005:
-        path.chmod(path.stat().st_mode | 0o055)
-        path = path.parent
-    where = tmp_path / "scratch"
+    where = public_path / "scratch"
     where.mkdir(mode=0o755)
     return where
 
