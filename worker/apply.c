@@ -153,12 +153,13 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 	return r == 0 && got != nsid->nsid ? -EPROTO : r;
 }
 
-/* The id of a namespace that is dying stays taken until it is gone, for up to a third of a
- * second (cleanup_net() in net/core/net_namespace.c). */
+/* The id of a namespace that is dying stays taken until it is gone, for up to a third of a second, and
+ * longer where many are dying: one worker of the kernel's takes all down (cleanup_net() in
+ * net/core/net_namespace.c). */
 static int apply_nsid(struct applying *a, const struct step *step)
 {
 	enum {
-		TRIES = 25
+		TRIES = 125
 	};
 	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	const struct plan_nsid *nsid = &a->plan->nsids[step->first];
