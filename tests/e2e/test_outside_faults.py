@@ -2,6 +2,7 @@
 are as they were, and the next run does not mind."""
 import collections
 import os
+import socket
 import subprocess
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from kinds_helpers import kept  # noqa: F401
 from namespaces import comm, wait_until
 from outside_helpers import PATH, made, nested, no_helper  # noqa: F401
-from restore_helpers import LIMIT, PLAN_GROUP, differences
+from restore_helpers import LIMIT, PLAN_GROUP, differences, inside
+from service import descendants
 
 ALL = ("eth0", "eth1", "inner0", "ext0")
 KEYS = ("veth[eth0]:out0@br0", "veth[eth1]:out1", "netdev[ext0]:pre0")
@@ -177,10 +179,11 @@ def test_helper_is_killed(ready, path, log, made, kept, keys, link):
         made.images.links.remove(made.images["ext0"])
     before = ready.state()
     argv = ready.argv(kept(made), *keys, prefix=["strace", "-qq", "-o", log, "--trace=sendmsg",
-                                                 "--inject=sendmsg:delay_exit=100000:when=9+"])
+                                                 "--inject=sendmsg:delay_exit=300000:when=9+"])
     proc = subprocess.Popen(argv, cwd="/", env=PATH, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: link in ready.box.links(), "the link is there")
+    with inside(ready.box):  # without a program, which would have to be quick
+        wait_until(lambda: link in [name for _, name in socket.if_nameindex()], "the link is there")
     found = [pid for pid in descendants(proc.pid) if comm(pid) == "netcr-outside"]
     os.kill(found[0], 9)
     out, err = proc.communicate(timeout=LIMIT)
@@ -192,11 +195,3 @@ def test_helper_is_killed(ready, path, log, made, kept, keys, link):
         assert proc.returncode == 1, err
         assert err.endswith("everything is as it was before\n")
         assert_same(ready, before)
-
-
-def descendants(pid):
-    found = [pid]
-    for parent in found:
-        with open(f"/proc/{parent}/task/{parent}/children") as f:
-            found += [int(word) for word in f.read().split()]
-    return found

@@ -8,6 +8,7 @@ import criu_images
 from kinds_helpers import MULTI_QUEUE, NO_PI, TAP, TUN, UP, VNET_HDR, WITHOUT_TUN
 from namespaces import comm
 from restore_helpers import Result, Running
+from service import descendants
 from spaces_helpers import (assert_family, entries_of, family, put_down, several,  # noqa: F401
                             together)
 from test_worker_process import calls_after_filter, listed
@@ -78,17 +79,6 @@ def test_name_that_is_taken_in_one(family, together, tuns, put_down):
     assert ("namespace 12: tun tun1: the target has a link of this name, with index 2; nothing was "
             "done") in result.said
     assert box.snapshot() == before
-
-
-def descendants(pid):
-    found = []
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as f:
-            for child in f.read().split():
-                found += [int(child), *descendants(int(child))]
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
 
 
 def test_openers_are_killed(family, together, several, put_down, procs, tmp_path):

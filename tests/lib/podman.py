@@ -162,9 +162,17 @@ class Account:
         return self.at("podman", *args, **kwargs)
 
     def run(self, name, *options, command=("sleep", "100000"), **kwargs):
-        """`podman run` of one that stays."""
-        self.podman("run", "--detach", "--name", name, "--network", "none", *options, IMAGE,
-                    *command, **kwargs)
+        """`podman run` of one that stays. It may have the MAC address of one that has just gone, whose
+        namespace the kernel takes down in its own time."""
+        def begun():
+            done = self.podman("run", "--detach", "--name", name, "--network", "none", *options,
+                               IMAGE, *command, check=False, **kwargs)
+            if "has this MAC address" in done.stderr:
+                self.remove("--ignore", name)
+                return False
+            assert done.returncode == 0, done
+            return True
+        wait_until(begun, f"{name} begins")
         return Inside(self, name)
 
     def userns(self):

@@ -41,6 +41,14 @@ def children_of(pid):
         return []
 
 
+def descendants(pid):
+    """The pids of all that it has started, and of what these have."""
+    found = children_of(pid)
+    for one in found:
+        found += children_of(one)
+    return found
+
+
 class NotifySocket:
     """What a service manager listens on. path may be abstract: '@name'."""
 
