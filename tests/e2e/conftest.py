@@ -36,6 +36,7 @@ A test that runs netcr-worker under the broker as an ordinary user:
 
 With NETCR_TESTS_MUST_RUN=1 a test that would be skipped fails.
 """
+import atexit
 import contextlib
 import fcntl
 import os
@@ -81,6 +82,12 @@ def pytest_configure():
     build_dir()
     if os.geteuid() != 0:
         raise pytest.UsageError("these tests make namespaces and users: run them as root")
+    # A place of this run's own for tmp_path, which other users may enter. The usual one is root's alone
+    # again whenever another run begins.
+    place = tempfile.mkdtemp(prefix="netcr-tmp-", dir=stage_parent())
+    os.chmod(place, 0o755)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = place
+    atexit.register(shutil.rmtree, place, ignore_errors=True)  # after pytest's own
     namespaces.become_subreaper()
 
 
