@@ -95,6 +95,8 @@ int main(int argc, char *argv[])
 			continue;
 		if (!commands[i].keeps_fds && fd_close_from(3) < 0)
 			return EXIT_OS_;
+		if (argc > 2 && strcmp(argv[2], "--help") == 0)
+			return cmd_help(argc, argv);
 		return commands[i].run(argc - 1, argv + 1);
 	}
 	return command_usage_error(argc < 2 ? "a command is missing" : "unknown command", argv[1]);

@@ -28,27 +28,6 @@
 
 /* --- what errors mean --- */
 
-static const struct {
-	int error;
-	const char *hint;
-} make_hints[] = {
-	{ -EEXIST, "the target has a link of this name or index by now" },
-	{ -ENODEV, "the parent is not there any more" },
-	{ -EINVAL, "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
-	{ -EOPNOTSUPP, "this kernel has no macvlan; load the module" },
-	{ -EPERM, "the broker refuses it; its audit log has the reason" },
-	{ -EDQUOT, "a limit of the broker's policy" },
-};
-
-static const char *hint_of(int error)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(make_hints); i++) {
-		if (make_hints[i].error == error)
-			return make_hints[i].hint;
-	}
-	return "";
-}
-
 /* @n links were asked for from @link on. A refusal is about all of them, and does not say which. */
 static int fail_make(const struct applying *a, const struct plan_link *link, size_t n, int error,
 		     const char *text)
@@ -60,7 +39,7 @@ static int fail_make(const struct applying *a, const struct plan_link *link, siz
 			   link->at.file, link->at.record, link->dev->name, link->parent,
 			   refused && n > 1 ? ", or one of those after it" : "",
 			   log_errname(-error), *text ? " (" : "", text, *text ? ")" : "",
-			   *hint_of(error) ? ": " : "", hint_of(error));
+			   *broker_make_hint(error) ? ": " : "", broker_make_hint(error));
 }
 
 static const struct {

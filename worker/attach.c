@@ -108,15 +108,16 @@ static struct link_spec request_of(const struct attach_link *link)
 static int fail_make(const struct attaching *a, const struct make_failure *failure)
 {
 	const struct attach_link *link = &a->links[failure->i];
-	const char *text = failure->text;
+	const char *text = *failure->text ? failure->text : broker_make_hint(failure->error);
 
 	if (a->to->broker->ended)
 		return report_fail(a->report, EXIT_UNDONE, "while %s was made on %s: %s",
 				   link->spec.name, link->spec.parent, text);
 	if (failure->error == -EPERM)
 		return report_fail(a->report, EXIT_REFUSED,
-				   "the broker refuses %s on %s: its policy does not allow it; its "
-				   "audit log has the reason",
+				   "the broker refuses %s on %s: its policy does not allow it; "
+				   "netcr-worker check says which parents are allowed, and the "
+				   "broker's audit log has the reason",
 				   link->spec.name, link->spec.parent);
 	return report_fail(a->report, failure->error == -EDQUOT ? EXIT_REFUSED : EXIT_UNDONE,
 			   "cannot make macvlan %s on %s: %s%s%s%s", link->spec.name,

@@ -50,17 +50,15 @@ static int bind_target(struct broker *broker, const struct target *target, struc
 	int r;
 
 	if (broker->fd < 0)
-		return report_fail(
-			report, EXIT_NO_BROKER,
-			"a broker is needed to make macvlans, and none is there: ask the "
-			"administrator for one, or name one by --broker");
+		return broker_fail_none(broker, report);
 	r = broker_hello(broker);
 	if (r == 0)
 		r = broker_target_bind(broker, target->netns, target->handover);
 	if (r == -EPERM && !broker->ended)
 		return report_fail(report, EXIT_REFUSED,
-				   "the broker refuses this container's network namespace; its "
-				   "audit log has the reason");
+				   "the broker refuses this container's network namespace: it has "
+				   "to be one of its own, in a user namespace of this user's, and "
+				   "not the host's; the broker's audit log has the reason");
 	if (r < 0)
 		return report_fail(report, EXIT_NO_BROKER, "cannot agree with the broker: %s%s%s",
 				   log_errname(-r), *broker->text ? ": " : "", broker->text);

@@ -7,6 +7,7 @@
 #include "worker/attach_put.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ int attach_put_route(struct nl_sock *nl, uint32_t ifindex, const struct attach_r
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	const size_t len = raw_address_len(route->family);
 	struct rtmsg *rtm;
+	int r;
 
 	nlh->nlmsg_type = RTM_NEWROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
@@ -50,7 +52,13 @@ int attach_put_route(struct nl_sock *nl, uint32_t ifindex, const struct attach_r
 	if (route->has_gateway)
 		mnl_attr_put(nlh, RTA_GATEWAY, len, route->gateway);
 	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
-	return nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
+	r = nl_talk(nl, nlh, /* each= */ NULL, /* data= */ NULL, ret_text);
+	if (r == -ENETUNREACH || r == -EHOSTUNREACH)
+		(void)snprintf(ret_text, NL_TEXT_MAX, "%s",
+			       "no address and no route of the link leads to this gateway");
+	else if (r == -EEXIST)
+		(void)snprintf(ret_text, NL_TEXT_MAX, "%s", "there is such a route already");
+	return r;
 }
 
 void attach_address_text(const struct addr *addr, char ret[ATTACH_ADDRESS_TEXT_MAX])

@@ -117,6 +117,9 @@ static int set_address(struct attach_spec *spec, const char *value, struct repor
 {
 	struct addr addr = { .preferred = ADDR_FOREVER, .valid = ADDR_FOREVER };
 
+	/* Of all bits, it would reach nobody, in silence. */
+	if (!strchr(value, '/'))
+		return fail("address", value, "its prefix is missing, as in 192.0.2.2/24", report);
 	if (parse_cidr(value, &addr.family, addr.local, &addr.prefixlen) < 0)
 		return fail("address", value, "not an address with its prefix, as 192.0.2.2/24",
 			    report);
@@ -131,6 +134,11 @@ static int set_address(struct attach_spec *spec, const char *value, struct repor
 		return fail("address", value, "there are more than 32", report);
 	memcpy(addr.peer, addr.local, sizeof(addr.peer));
 	set_broadcast(&addr);
+	if (addr.family == AF_INET && addr.prefixlen <= 30 &&
+	    (!has_host_bits(addr.local, addr.family, addr.prefixlen) ||
+	     memcmp(addr.local, addr.broadcast, 4) == 0))
+		return fail("address", value, "it is the network's, or its broadcast address",
+			    report);
 	spec->addresses[spec->n_addresses++] = addr;
 	return 0;
 }
@@ -169,13 +177,6 @@ static int set_gateway(struct attach_spec *spec, const char *value, struct repor
 	return add_route(spec, &route, "gateway", value, report);
 }
 
-static char *skip_blanks(char *text)
-{
-	while (*text == ' ')
-		text++;
-	return text;
-}
-
 /* CIDR, or CIDR via GATEWAY. */
 static int set_route(struct attach_spec *spec, const char *value, struct report *report)
 {
@@ -191,7 +192,8 @@ static int set_route(struct attach_spec *spec, const char *value, struct report 
 	via = strstr(text, "via");
 	if (via) {
 		*via = '\0';
-		if (parse_ip(skip_blanks(via + strlen("via")), &family, route.gateway) < 0)
+		via += strlen("via");
+		if (parse_ip(via + strspn(via, " "), &family, route.gateway) < 0)
 			return fail("route", value, form, report);
 		route.has_gateway = true;
 	}
@@ -220,6 +222,8 @@ void attach_route_text(const struct attach_route *route, char ret[ATTACH_ROUTE_T
 
 static int set_name(struct attach_spec *spec, const char *value, struct report *report)
 {
+	if (strcmp(value, "lo") == 0)
+		return fail("name", value, "every namespace has its own", report);
 	if (check_ifname(value) < 0)
 		return fail("name", value, "not a name that a link can have", report);
 	(void)snprintf(spec->name, sizeof(spec->name), "%s", value);
@@ -296,52 +300,14 @@ int attach_spec_set(struct attach_spec *spec, const char *key, const char *value
 		    report);
 }
 
-/* NAME:PARENT, the part that is not KEY=VALUE. */
-static int parse_head(struct attach_spec *spec, char *head, struct report *report)
+static bool is_own_gateway(const struct attach_spec *spec, const struct attach_route *route)
 {
-	char *colon = strchr(head, ':');
-	int status;
-
-	if (!colon)
-		return report_fail(report, EXIT_USAGE_,
-				   "'%s' does not begin with NAME:PARENT, as eth0:enp1s0", head);
-	*colon = '\0';
-	status = set_name(spec, head, report);
-	return status ? status : set_parent(spec, colon + 1, report);
-}
-
-/* The other way to write it: blanks between the keys. Those within a value stay. */
-static void put_commas(char *text)
-{
-	for (char *p = strchr(text, ' '); p; p = strchr(p + 1, ' ')) {
-		if (p[1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '=')
-			*p = ',';
+	for (size_t i = 0; route->has_gateway && i < spec->n_addresses; i++) {
+		if (spec->addresses[i].family == route->family &&
+		    memcmp(spec->addresses[i].local, route->gateway, sizeof(route->gateway)) == 0)
+			return true;
 	}
-}
-
-int attach_spec_parse(struct attach_spec *spec, const char *text, struct report *report)
-{
-	char copy[ATTACH_TEXT_MAX];
-	char *rest = copy, *part;
-	int status;
-
-	attach_spec_init(spec);
-	if (strlen(text) >= sizeof(copy))
-		return report_fail(report, EXIT_USAGE_, "a description of more than %zu bytes",
-				   sizeof(copy) - 1);
-	(void)snprintf(copy, sizeof(copy), "%s", text);
-	put_commas(copy);
-	status = parse_head(spec, strsep(&rest, ","), report);
-	while (!status && (part = strsep(&rest, ","))) {
-		char *value = strchr(part, '=');
-
-		if (!value)
-			return report_fail(report, EXIT_USAGE_, "'%s' is not KEY=VALUE, in '%s'",
-					   part, text);
-		*value = '\0';
-		status = attach_spec_set(spec, part, value + 1, report);
-	}
-	return status ? status : attach_spec_check(spec, report);
+	return false;
 }
 
 int attach_spec_check(const struct attach_spec *spec, struct report *report)
@@ -357,6 +323,13 @@ int attach_spec_check(const struct attach_spec *spec, struct report *report)
 					   "%s is to have IPv6 addresses, and no IPv6", spec->name);
 	}
 	for (size_t i = 0; i < spec->n_routes; i++) {
+		char text[ATTACH_ROUTE_TEXT_MAX];
+
+		attach_route_text(&spec->routes[i], text);
+		if (is_own_gateway(spec, &spec->routes[i]))
+			return report_fail(report, EXIT_USAGE_,
+					   "the gateway of %s is an address of %s itself", text,
+					   spec->name);
 		if (spec->no_ipv6 && spec->routes[i].family == AF_INET6)
 			return report_fail(report, EXIT_USAGE_,
 					   "%s is to have IPv6 routes, and no IPv6", spec->name);

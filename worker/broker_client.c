@@ -304,3 +304,25 @@ int broker_link_create(struct broker *broker, const struct broker_link *links, s
 	netcr__reply__free_unpacked(reply, NULL);
 	return r;
 }
+
+const char *broker_make_hint(int error)
+{
+	static const struct {
+		int error;
+		const char *hint;
+	} hints[] = {
+		{ -EEXIST, "the target has a link of this name or index by now" },
+		{ -ENODEV, "the parent is not there any more" },
+		{ -EINVAL,
+		  "the parent takes no macvlan of this MTU or mode, or is no Ethernet device" },
+		{ -EOPNOTSUPP, "this kernel has no macvlan; load the module" },
+		{ -EPERM, "the broker refuses it; its audit log has the reason" },
+		{ -EDQUOT, "a limit of the broker's policy" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].error == error)
+			return hints[i].hint;
+	}
+	return "";
+}

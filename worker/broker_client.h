@@ -17,8 +17,9 @@ enum {
 };
 
 struct broker {
-	int fd;     /* owned; -1: there is no broker */
-	bool ended; /* the session is over, by an error of the transport */
+	int fd;       /* owned; -1: there is no broker */
+	int why_none; /* then, why: the errno of connect() at the default path */
+	bool ended;   /* the session is over, by an error of the transport */
 	uint32_t last_id;
 	struct wire_msg *msg;   /* owned */
 	char text[NL_TEXT_MAX]; /* what the last answer or the transport said, "" for nothing */
@@ -54,6 +55,9 @@ void broker_fini(struct broker *broker);
  * fd:N is consumed. Returns 0 or an exit status. */
 int broker_open(const char *where, struct broker *ret, struct report *report);
 
+/* Say that there is none, and why, where broker->fd is -1. Returns an exit status. */
+int broker_fail_none(const struct broker *broker, struct report *report);
+
 /* Whether another session can be opened with the same @where. */
 bool broker_is_path(const char *where);
 
@@ -71,3 +75,6 @@ int broker_quota(struct broker *broker, struct broker_use *ret, size_t *ret_n, b
  * unless the session ended. */
 int broker_link_create(struct broker *broker, const struct broker_link *links, size_t n,
 		       struct broker_result *results);
+
+/* What the error of a link that was not made means, for people; "" where there is no more to say. */
+const char *broker_make_hint(int error);

@@ -72,7 +72,7 @@ static int fail_connect(const char *path, int error, struct report *report)
 	}
 }
 
-static int open_path(const char *path, bool must, int *ret_fd, struct report *report)
+static int open_path(const char *path, bool must, struct broker *ret, struct report *report)
 {
 	/* connect() waits while the queue is full (unix_stream_connect()). */
 	const struct timeval patience = { .tv_sec = CONNECT_TIMEOUT_S };
@@ -87,9 +87,11 @@ static int open_path(const char *path, bool must, int *ret_fd, struct report *re
 		return report_fail(report, EXIT_OS_, "cannot make a socket: %s", strerror(errno));
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return report_fail(report, EXIT_OS_, "SO_SNDTIMEO: %s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		ret->why_none = errno;
 		return must ? fail_connect(path, errno, report) : 0;
-	*ret_fd = fd_take(&fd);
+	}
+	ret->fd = fd_take(&fd);
 	return 0;
 }
 
@@ -118,6 +120,17 @@ int broker_open(const char *where, struct broker *ret, struct report *report)
 	if (strncmp(path, "fd:", 3) == 0)
 		status = open_number(path + 3, &ret->fd, report);
 	else
-		status = open_path(path, /* must= */ named != NULL, &ret->fd, report);
+		status = open_path(path, /* must= */ named != NULL, ret, report);
 	return status;
+}
+
+int broker_fail_none(const struct broker *broker, struct report *report)
+{
+	if (broker->why_none != ENOENT)
+		return fail_connect(DEFAULT_SOCKET, broker->why_none, report);
+	return report_fail(
+		report, EXIT_NO_BROKER,
+		"a broker is needed to make macvlans, and there is no broker at " DEFAULT_SOCKET
+		": ask the administrator for one, run this by "
+		"netcr-broker spawn, or name one by --broker");
 }

@@ -91,12 +91,15 @@ static int try_macvlan(void)
 		r = make_link(&nl, "netcr0", "veth", VETH_INDEX, 0);
 	if (r == 0)
 		r = make_link(&nl, "netcr1", "macvlan", MACVLAN_INDEX, VETH_INDEX);
+	fd_closep(&nl.fd);
 	return r;
 }
 
 static int try_pidfd(void)
 {
-	return syscall(SYS_pidfd_open, getpid(), 0U) < 0 ? -errno : 0;
+	_cleanup_fd_ int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+
+	return pidfd < 0 ? -errno : 0;
 }
 
 /* 0 where there is none. */
@@ -114,7 +117,7 @@ static int try_landlock(void)
 
 static int try_netns_id(void)
 {
-	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	uint64_t id;
 
 	return fd < 0 || ioctl(fd, NS_GET_ID, &id) < 0 ? -errno : 0;
@@ -122,8 +125,8 @@ static int try_netns_id(void)
 
 static int try_sysctls(void)
 {
+	_cleanup_fd_ int fd = -1;
 	int r = try_userns();
-	int fd;
 
 	if (r < 0)
 		return r;
@@ -133,9 +136,10 @@ static int try_sysctls(void)
 
 static int try_pidfd_namespaces(void)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+	_cleanup_fd_ int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0U);
+	_cleanup_fd_ int netns = pidfd < 0 ? -1 : ioctl(pidfd, TARGET_PIDFD_GET_NET, 0);
 
-	return pidfd < 0 || ioctl(pidfd, TARGET_PIDFD_GET_NET, 0) < 0 ? -errno : 0;
+	return netns < 0 ? -errno : 0;
 }
 
 static int try_exact_index(void)
@@ -270,9 +274,7 @@ static void check_broker(const char *where, struct report *report)
 	broker_init(&broker);
 	status = broker_open(where, &broker, report);
 	if (!status && broker.fd < 0)
-		status = report_fail(report, EXIT_NO_BROKER,
-				     "there is no broker: this was not started by netcr-broker "
-				     "spawn, and none is named or at the default path");
+		status = broker_fail_none(&broker, report);
 	if (!status)
 		r = broker_hello(&broker);
 	if (r < 0)

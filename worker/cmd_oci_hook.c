@@ -116,12 +116,22 @@ static int take_parts(struct hook *h, const char *name,
 	return status;
 }
 
+/* The directory that a runtime runs its hooks in is nobody's choice: paths are absolute. */
 static int take_link(struct hook *h, const char *part)
 {
+	struct attach_spec *link;
+	int status;
+
 	if (h->n >= ATTACH_LINKS_MAX)
 		return report_fail(&h->report, EXIT_USAGE_, "there are more than %d links",
 				   ATTACH_LINKS_MAX);
-	return attach_spec_parse(&h->links[h->n++].spec, part, &h->report);
+	link = &h->links[h->n++].spec;
+	status = attach_spec_parse(link, part, &h->report);
+	if (!status && strncmp(link->mac, "keep:", 5) == 0 && link->mac[5] != '/')
+		return report_fail(&h->report, EXIT_USAGE_,
+				   "%s: mac %s: a hook needs an absolute path", link->name,
+				   link->mac);
+	return status;
 }
 
 static int take_external(struct hook *h, const char *part)
@@ -143,7 +153,6 @@ static int restore_images(struct hook *h)
 	int status = 0;
 
 	h->options.images = find_annotation(h, IMAGES);
-	/* The directory that a runtime runs its hooks in is nobody's choice. */
 	if (*h->options.images != '/')
 		return report_fail(&h->report, EXIT_USAGE_,
 				   "the container's annotation %s is not an absolute path: %s",
@@ -217,8 +226,7 @@ static bool is_stopped(const struct hook *h)
 static int say_nothing_left(const struct hook *h)
 {
 	if (!h->options.json)
-		(void)printf("nothing is left to do: the links went with the container's network "
-			     "namespace\n");
+		(void)printf("nothing is left to do: links go with their network namespace\n");
 	return 0;
 }
 

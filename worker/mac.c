@@ -74,7 +74,7 @@ static int derive(const char *id, const char *name, uint8_t ret[6], struct repor
 	SHA2_CTX hash;
 
 	if (!*id)
-		return report_fail(report, EXIT_USAGE_, "mac stable: the ID is missing");
+		return report_fail(report, EXIT_USAGE_, "%s: mac stable: the ID is missing", name);
 	SHA256Init(&hash);
 	SHA256Update(&hash, (const uint8_t *)stable_seed, sizeof(stable_seed));
 	SHA256Update(&hash, (const uint8_t *)id, strlen(id) + 1);
@@ -100,7 +100,7 @@ static int write_kept(int fd, const char *path, uint8_t ret[6], struct report *r
 	return 0;
 }
 
-static int keep(const char *path, uint8_t ret[6], struct report *report)
+static int keep(const char *path, const char *name, uint8_t ret[6], struct report *report)
 {
 	_cleanup_fd_ int fd = -1;
 	char text[MAC_TEXT_MAX + 1];
@@ -111,11 +111,12 @@ static int keep(const char *path, uint8_t ret[6], struct report *report)
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return report_fail(report, EXIT_OS_,
-				   "cannot open %s, which is to keep the address: %s", path,
-				   strerror(errno));
+				   "cannot open %s, which is to keep the address of %s: %s", path,
+				   name, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return report_fail(report, EXIT_OS_,
-				   "%s, which is to keep the address, is not a regular file", path);
+				   "%s, which is to keep the address of %s, is not a regular file",
+				   path, name);
 	n = read(fd, text, sizeof(text));
 	if (n == 0)
 		return write_kept(fd, path, ret, report);
@@ -135,11 +136,11 @@ int mac_find(const char *how, const char *name, uint8_t ret[6], struct report *r
 	if (strncmp(how, "stable:", 7) == 0)
 		return derive(how + 7, name, ret, report);
 	if (strncmp(how, "keep:", 5) == 0)
-		return keep(how + 5, ret, report);
+		return keep(how + 5, name, ret, report);
 	if (mac_parse(how, ret) < 0 || check_mac(ret) < 0)
 		return report_fail(report, EXIT_USAGE_,
-				   "mac %s: not a MAC address of one host, nor stable:ID or "
+				   "%s: mac %s: not a MAC address of one host, nor stable:ID or "
 				   "keep:FILE",
-				   how);
+				   name, how);
 	return 0;
 }

@@ -33,7 +33,7 @@ static const char usage_text[] =
 	"         or nothing\n"
 	"dump     saves the target's network namespace to images in DIR: all of them, or none\n"
 	"show     prints what the images hold\n"
-	"check    says what this kernel and the broker can do\n"
+	"check    says what this kernel and the broker can do, and which parents the user may use\n"
 	"attach   makes a new macvlan in a container that runs, and announces it\n"
 	"detach   takes such a macvlan away\n"
 	"oci-hook attaches what the annotation netcr.macvlan of the container on stdin asks for\n"
@@ -101,6 +101,16 @@ static bool is_criu_action(const char *program)
 	return strcmp(name ? name + 1 : program, "criu-action") == 0;
 }
 
+static bool is_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+static int print_help(void)
+{
+	return fputs(usage_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_OS_ : 0;
+}
+
 int main(int argc, char *argv[])
 {
 	log_init("netcr-worker");
@@ -114,10 +124,11 @@ int main(int argc, char *argv[])
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, argv[1]) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return argc > 2 && is_help(argv[2]) ? print_help()
+							    : commands[i].run(argc - 1, argv + 1);
 	}
-	if (strcmp(argv[1], "--help") == 0)
-		return fputs(usage_text, stdout) < 0 ? EXIT_OS_ : 0;
+	if (is_help(argv[1]))
+		return print_help();
 	if (strcmp(argv[1], "--version") == 0)
 		return puts("netcr-worker " NETCR_VERSION) < 0 ? EXIT_OS_ : 0;
 	log_err("unknown command %s; see netcr-worker --help", argv[1]);

@@ -81,6 +81,10 @@ static int take(int c, int index, struct options *options, struct report *report
 		options->images = optarg;
 		break;
 	case 'p':
+		if (strcmp(optarg, "0") == 0)
+			return report_fail(report, EXIT_USAGE_,
+					   "--pid 0: that is said of a container that does not "
+					   "run");
 		status = parse_number("--pid", optarg, INT32_MAX, &number, report);
 		options->target.pid = status ? 0 : (pid_t)number;
 		break;

@@ -99,9 +99,7 @@ static int bind_one(struct space *space, struct report *report)
 	int r;
 
 	if (space->broker.fd < 0)
-		return report_fail(report, EXIT_NO_BROKER,
-				   "a broker is needed to make macvlans, and none is there: run "
-				   "this by netcr-broker spawn, or name one by --broker");
+		return broker_fail_none(&space->broker, report);
 	r = broker_hello(&space->broker);
 	if (r < 0)
 		return fail_broker(space, "agree with the broker on a version", r, report);

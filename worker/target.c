@@ -66,13 +66,20 @@ void target_fini(struct target *target)
 	target->nl.buf = NULL;
 }
 
+static int fail_open(const char *path, int error, struct report *report)
+{
+	const bool refused = error == EACCES || error == EPERM;
+
+	return report_fail(report, refused ? EXIT_REFUSED : EXIT_OS_,
+			   "cannot open the namespace %s: %s%s", path, strerror(error),
+			   refused ? "; it has to be of a container of this user's" : "");
+}
+
 static int open_ns(const char *path, int *ret_fd, struct report *report)
 {
 	*ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*ret_fd < 0)
-		return report_fail(report,
-				   errno == EACCES || errno == EPERM ? EXIT_REFUSED : EXIT_OS_,
-				   "cannot open the namespace %s: %s", path, strerror(errno));
+		return fail_open(path, errno, report);
 	return 0;
 }
 

@@ -209,20 +209,37 @@ def test_kept_mac_in_no_file(attach, container, user1, kept, what):
 
 
 @pytest.mark.parametrize("options, status, why", [
-    (("--parent", "par1"), 77, "the broker refuses eth0 on par1"),
+    (("--parent", "par1"), 77, "the broker refuses eth0 on par1: its policy does not allow it; "
+     "netcr-worker check says which parents are allowed"),
     (("--parent", "par0", "--mode", "passthru"), 77, "the broker refuses eth0 on par0"),
-    (("--parent", "par0", "--name", "lo"), 64, "not a name that a link can have"),
-    (("--parent", "par0", "--mtu", "9000"), 1, "cannot make macvlan eth0 on par0: EINVAL"),
+    (("--parent", "par0", "--name", "lo"), 64, "name lo: every namespace has its own"),
+    (("--parent", "par0", "--mtu", "9000"), 1,
+     "cannot make macvlan eth0 on par0: EINVAL (the parent takes no macvlan of this MTU"),
     (("--parent", "par0", "--gateway", "192.0.2.1"), 1,
-     "eth0: cannot make the route 0.0.0.0/0 via 192.0.2.1"),
+     "eth0: cannot make the route 0.0.0.0/0 via 192.0.2.1: ENETUNREACH (no address and no route of "
+     "the link leads to this gateway)"),
+    (("--parent", "par0", "--gateway", "2001:db8::1"), 1,
+     "eth0: cannot make the route ::/0 via 2001:db8::1: EHOSTUNREACH (no address and no route of "
+     "the link leads to this gateway)"),
     (("--parent", "par0", "--address", "192.0.2.2/24", "--route", "10.0.0.0/8 via 10.0.0.1"), 1,
      "cannot make the route 10.0.0.0/8 via 10.0.0.1"),
+    (("--parent", "par0", "--route", "10.0.0.0/8", "--route", "10.0.0.0/8"), 1,
+     "cannot make the route 10.0.0.0/8: EEXIST (there is such a route already)"),
+    (("--parent", "par0", "--address", "192.0.2.2/24", "--gateway", "192.0.2.2"), 64,
+     "the gateway of 0.0.0.0/0 via 192.0.2.2 is an address of eth0 itself"),
+    (("--parent", "par0", "--address", "192.0.2.2"), 64,
+     "address 192.0.2.2: its prefix is missing, as in 192.0.2.2/24"),
+    (("--parent", "par0", "--address", "2001:db8::2"), 64, "its prefix is missing"),
+    (("--parent", "par0", "--address", "192.0.2.0/24"), 64,
+     "address 192.0.2.0/24: it is the network's, or its broadcast address"),
+    (("--parent", "par0", "--address", "192.0.2.255/24"), 64, "it is the network's"),
     ((), 64, "the parent of eth0 is missing"),
     (("--parent", "a/b/c"), 64, "parent a/b/c: not a name of an interface"),
     (("--parent", "par0", "--mode", "bridges"), 64, "no such mode"),
     (("--parent", "par0", "--mac", "01:00:00:00:00:00"), 64, "not a MAC address of one host"),
     (("--parent", "par0", "--mac", "02:00:00:00:00"), 64, "not a MAC address of one host"),
-    (("--parent", "par0", "--mac", "stable:"), 64, "the ID is missing"),
+    (("--parent", "par0", "--mac", "stable:"), 64, "eth0: mac stable: the ID is missing"),
+    (("--parent", "par0", "--mac", "stable"), 64, "eth0: mac stable: not a MAC address of one host"),
     (("--parent", "par0", "--mtu", "67"), 64, "not a number within 68..65535"),
     (("--parent", "par0", "--mtu", "+1400"), 64, "not a number within 68..65535"),
     (("--parent", "par0", "--address", "192.0.2.2/33"), 64, "not an address with its prefix"),
@@ -276,10 +293,25 @@ def test_what_a_killed_run_left(attach, container, user1):
     assert list(macvlans(box)) == ["eth0"]
 
 
+@pytest.mark.parametrize("address, bits", [("192.0.2.0", 31), ("192.0.2.255", 32), ("192.0.2.1", 30)])
+def test_addresses_at_the_ends_of_small_networks(attach, container, user1, address, bits):
+    """Of 31 bits both addresses are hosts' (RFC 3021), and of 32 the only one."""
+    box = container(user1)
+    attach(box, "--parent", "par0", "--address", f"{address}/{bits}")
+    assert f"{address}/{bits}" in addresses(box)
+
+
 def test_somebody_elses_container(attach, container, user1, user2):
     box = container(user2)
     done = attach.run("attach", "--pid", box.pid, "--parent", "par0", user=user1)
     assert done.status == 77 and macvlans(box) == {}
+    assert "Permission denied; it has to be of a container of this user's" in done.said
+
+
+def test_a_container_that_does_not_run(attach, user1):
+    """Podman says that its pid is 0."""
+    done = attach.run("attach", "--pid", "0", "--parent", "par0", user=user1)
+    assert done.status == 64 and "a container that does not run" in done.said
 
 
 def test_no_broker(container, user1, worker, own_host):
@@ -318,5 +350,5 @@ def test_detach_only_what_attach_makes(attach, container, user1, make):
         box.run_inside("ip", "link", "add", *make)
     before = snapshot(box)
     done = attach(box, "--name", make[0], command="detach", status=1 if make[0] != "lo" else 64)
-    assert "it stays" in done.said or "not a name that a link can have" in done.said
+    assert "it stays" in done.said or "name lo: every namespace has its own" in done.said
     assert_same(box, before)

@@ -1,6 +1,7 @@
 """netcr-worker check: what this kernel and this broker can do."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -77,6 +78,29 @@ def test_nothing_is_left(check, own_host):
     before = own_host.links()
     check()
     assert own_host.links() == before
+
+
+def test_no_trial_leaves_a_descriptor(worker, user1, stage):
+    """What a trial opens to see whether it can be done, it closes before it ends."""
+    log = f"{stage}/check-{os.urandom(4).hex()}"
+    os.mkdir(log)
+    os.chmod(log, 0o777)
+    done = subprocess.run(["strace", "-ff", "-qq", "-o", f"{log}/t", "--trace=pidfd_open,openat,"
+                           "socket,ioctl,close,exit_group", *user1.argv(worker, "check", "--json")],
+                          capture_output=True, text=True, timeout=120, check=False, cwd="/",
+                          env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+    assert '"kernel"' in done.stdout, done
+    opened = 0
+    for name in os.listdir(log):
+        with open(f"{log}/{name}") as f:
+            lines = f.read().splitlines()
+        if not any("AF_UNIX" in line for line in lines):  # which is what the command itself opens
+            made = [int(m[1]) for line in lines if (m := re.match(
+                r"(?:pidfd_open|openat|socket|ioctl)\(.* = (\d+)$", line)) and int(m[1]) > 2]
+            closed = [int(m[1]) for line in lines if (m := re.match(r"close\((\d+)\) += 0", line))]
+            assert sorted(made) == sorted(closed), lines
+            opened += len(made)
+    assert opened >= 5
 
 
 def test_kernel_that_allows_no_user_namespace(worker):

@@ -178,8 +178,9 @@ def test_what_makes_no_sense(spawn, options):
 
 
 def test_help_and_version_need_no_privilege(run_broker, user1):
-    for option, text in (("--help", "Usage:"), ("--version", "netcr-broker ")):
-        done = run_broker(option, prefix=user1.argv(), env=RESET)
+    for options, text in (("--help", "Usage:"), ("spawn --help", "Usage:"), ("serve --help", "Usage:"),
+                          ("check --help", "Usage:"), ("--version", "netcr-broker ")):
+        done = run_broker(*options.split(), prefix=user1.argv(), env=RESET)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(text)
 

@@ -40,6 +40,25 @@ def test_blanks_for_commas(attach, container, user1):
     assert route["gateway"] == "192.0.2.1"
 
 
+@pytest.mark.parametrize("text", [
+    " eth0:par0  mtu=1400   address=192.0.2.2/24 ", "eth0:par0 , mtu=1400 ,  address=192.0.2.2/24",
+    "eth0:par0,mtu=1400 address=192.0.2.2/24; eth1:par0 ;  eth2:par0"])
+def test_more_blanks(attach, container, user1, text):
+    """Those around a part are nobody's."""
+    box = container(user1)
+    attach.hook(box, {KEY: text})
+    assert len(macvlans(box)) == text.count(":") and macvlans(box)["eth0"]["mtu"] == 1400
+    assert "192.0.2.2/24" in box.ip("address", "show", "dev", "eth0")
+
+
+def test_blanks_within_a_value_stay(attach, container, user1):
+    one, two = container(user1), container(user1)
+    attach.hook(one, {KEY: "eth0:par0 mac=stable:a  b mtu=1400"})
+    attach(two, "--parent", "par0", "--mac", "stable:a  b", "--mode", "private", status=1)
+    attach(two, "--parent", "par0", "--mac", "stable:a b")
+    assert macvlans(one)["eth0"]["address"] != macvlans(two)["eth0"]["address"]
+
+
 def test_passthru_has_the_parents_mac(attach, container, user1):
     """For networks with one MAC address a port, as docs/podman.md has it."""
     box = container(user1)
@@ -88,7 +107,13 @@ def test_nothing_to_do_when_it_has_stopped(attach, container, user1):
     (":par0", 64, "not a name that a link can have"),
     ("eth0:", 64, "not a name of an interface"),
     ("eth0:par0,", 64, "is not KEY=VALUE"),
-    ("eth0:par0,address", 64, "is not KEY=VALUE"),
+    ("eth0:par0,address", 64, "'address' is not KEY=VALUE; this is about eth0; this is from the "
+     "container's annotation netcr.macvlan"),
+    ("eth0:par0;eth1:par0 no-ipv6", 64, "'no-ipv6' is not KEY=VALUE; this is about eth1"),
+    ("eth0:par0 Mtu=1400", 64, "no such key"),
+    ("eth0: par0", 64, "parent : not a name of an interface"),
+    ("eth0:par0 address=192.0.2.2", 64, "its prefix is missing"),
+    ("eth0:par0 mac=keep:mac", 64, "eth0: mac keep:mac: a hook needs an absolute path"),
     ("eth0:par0,colour=red", 64, "no such key"),
     ("eth0:par0;", 64, "does not begin with NAME:PARENT"),
     ("eth0:par0;eth0:par0", 64, "eth0 is to be made twice"),
@@ -158,7 +183,7 @@ def test_images_as_json(attach, container, user1, stage):
     ({KEY: "eth0:par0", "netcr.": "x"}, 64, "the annotation netcr., which is not one of"),
     ({KEY: "eth0:par0", "address": "192.0.2.2/24"}, 64,
      "an annotation 'address', which was cut off from netcr.macvlan at a comma"),
-    ({KEY: "eth0:par0 address"}, 64, "parent par0 address: not a name of an interface"),
+    ({KEY: "eth0:par0 address"}, 64, "'address' is not KEY=VALUE"),
     ({KEY: ["eth0:par0"]}, 64, "netcr.macvlan is not a string"),
 ])
 def test_annotations_refused(attach, container, user1, stage, annotations, status, why):

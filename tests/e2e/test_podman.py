@@ -1,12 +1,13 @@
 """Debian's Podman, run by ordinary users, against the served broker with a policy file: containers on
 the LAN. The hook is found where it is installed, and the broker where workers look for it."""
+import json
 import os
 import socket
 
 import pytest
 
 from namespaces import wait_until
-from podman import LAN4, LAN6, PARENT, WORKER, reaches
+from podman import IMAGE, LAN4, LAN6, PARENT, WORKER, Inside, reaches
 from podman_helpers import (  # noqa: F401
     containers, macvlan, one, served, stable_mac, two)
 from restore_helpers import inside
@@ -62,6 +63,77 @@ def test_same_mac_and_addresses_after_recreation(one, mac):
             seen.append((box.links()["eth0"]["address"], box.addresses()))
     assert seen[0] == seen[1]
     assert mac != "stable:again" or seen[0][0] == stable_mac("again")
+
+
+# --- who shares a network, and the end
+
+@pytest.fixture
+def pod(one):
+    """Its id."""
+    yield one.podman("pod", "create", "--name", "pod", "--network", "none", "--infra-image", IMAGE,
+                     "--infra-command", "sleep 100000").stdout.strip()
+    one.podman("pod", "rm", "--force", "--time", "0", "pod")
+
+
+def infra_pid(one):
+    infra = one.podman("pod", "inspect", "--format", "{{.InfraContainerID}}", "pod").stdout.strip()
+    return one.podman("inspect", "--format", "{{.State.Pid}}", infra).stdout.strip()
+
+
+def in_the_pod(one, name, *options, check=True):
+    return one.podman("run", "--detach", "--pod", "pod", "--name", name, *options, IMAGE, "sleep",
+                      "100000", check=check)
+
+
+def test_a_pod_whose_infra_container_is_attached(world, one, pod):
+    one.podman("pod", "start", "pod")
+    one.at(WORKER, "attach", "--pid", infra_pid(one), "--parent", PARENT, "--address",
+           f"{LAN4}.23/24")
+    for name in ("p1", "p2"):
+        in_the_pod(one, name)
+        one.podman("restart", "--time", "0", name)
+        assert f"{LAN4}.23/24" in one.podman("exec", name, "ip", "addr").stdout
+    reaches(world.lan, f"{LAN4}.23")
+
+
+def test_a_pod_where_one_container_has_the_annotation(one, pod):
+    """As docs/podman.md has it: not a second one, and not itself again but with the pod."""
+    in_the_pod(one, "p1", *macvlan(24))
+    done = in_the_pod(one, "p2", *macvlan(24), check=False)
+    assert done.returncode != 0 and "eth0: the target has a link of this name" in done.stderr
+    done = one.podman("restart", "--time", "0", "p1", check=False)
+    assert done.returncode != 0 and "eth0: the target has a link of this name" in done.stderr
+    one.podman("rm", "--force", "p2")
+    one.podman("pod", "kill", "pod")
+    one.podman("pod", "start", "pod")
+    assert f"{LAN4}.24/24" in one.podman("exec", "p1", "ip", "addr").stdout
+
+
+def test_restart_stop_and_start(one):
+    with containers((one, "again", *macvlan(25, "mac=stable:again"))) as (box,):
+        for command in (("restart", "--time", "0"), ("stop", "--time", "0"), ("kill",)):
+            one.podman(*command, "again")
+            one.podman("start", "again")
+            again = Inside(one, "again")
+            assert again.pid != box.pid
+            assert again.addresses() == [f"{LAN4}.25/24", f"{LAN6}25/64"]
+            assert again.links()["eth0"]["address"] == stable_mac("again")
+            assert f"{LAN4}.25/24" in one.podman("exec", "again", "ip", "addr").stdout
+
+
+def test_poststop_has_nothing_left_to_do(world, one):
+    """Podman keeps to itself what a hook of this stage says, so this one writes it down."""
+    hooks, said = f"{one.home}/hooks.d", f"{one.home}/said"
+    with open(world.file("/usr/share/containers/oci/hooks.d/netcr.json")) as f:
+        hook = json.load(f)
+    assert hook["stages"] == ["createRuntime", "poststop"]
+    hook["hook"] |= {"path": "/bin/sh", "args": [
+        "sh", "-c", f"{WORKER} oci-hook >>{said} 2>&1; echo status $? >>{said}"]}
+    one.at("mkdir", hooks)
+    one.at("sh", "-c", f"cat >{hooks}/netcr.json", input=json.dumps(hook))
+    one.podman("--hooks-dir", hooks, "run", "--rm", "--network", "none", *macvlan(26), IMAGE, "true")
+    assert one.at("cat", said).stdout.splitlines() == [
+        "status 0", "nothing is left to do: links go with their network namespace", "status 0"]
 
 
 # --- images

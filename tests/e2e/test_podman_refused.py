@@ -2,17 +2,20 @@
 netcr's sentence, and nothing stays."""
 import concurrent.futures
 import contextlib
+import json
 import os
+import socket
 
 import pytest
 
 from namespaces import connect, wait_until
-from podman import IMAGE, PARENT, SOCKET
+from podman import IMAGE, PARENT, SOCKET, WORKER
 from podman_helpers import LINKS, containers, macvlan, one, served, two  # noqa: F401
 from restore_helpers import lasting
 from test_quota import alive, ledger_of
 
 RUNS = 50
+GROUP = 54321  # of nobody
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_an_unlisted_parent(one, second_parent, served, unchanged):
     with unchanged():
         said = one.refused(*macvlan(30, parent=second_parent))
     assert ("Error: OCI runtime error: crun: netcr-worker: the broker refuses eth0 on enp2s0: its "
-            "policy does not allow it") in said
+            "policy does not allow it; netcr-worker check says which parents are allowed") in said
     line = served.stderr().splitlines()[-1]
     assert "verdict=denied" in line and "parent=enp2s0" in line
 
@@ -82,6 +85,54 @@ def test_no_broker(world, one, unchanged):
     finally:
         os.rename(world.file(SOCKET + ".away"), world.file(SOCKET))
     assert "crun: netcr-worker: a broker is needed" in said
+
+
+@pytest.fixture
+def forbidden(world, served):
+    """The socket is for a group, as docs/install.md has it: netcr-test1 is not in it."""
+    path = world.file(SOCKET)
+    os.chown(path, -1, GROUP)
+    os.chmod(path, 0o660)
+    yield
+    os.chmod(path, 0o666)
+
+
+def test_no_right_to_the_socket(one, forbidden, unchanged):
+    """At the default path, where nobody has named one: it is there, and the user is told."""
+    with unchanged():
+        said = one.refused(*macvlan(30))
+    assert f"crun: netcr-worker: no right to connect to the broker at {SOCKET}" in said
+    done = one.at(WORKER, "check", "--json", check=False)
+    assert done.returncode == 77 and "no right to connect" in json.loads(done.stdout)["error"]
+
+
+def test_a_member_of_the_sockets_group(world, one, forbidden):
+    """The hook has the user's groups."""
+    argv = [w if w != "--clear-groups" else f"--groups={GROUP}" for w in one.user.argv(
+        "podman", "run", "--rm", "--network", "none", *macvlan(30), IMAGE, "ip", "-o", "link")]
+    assert "eth0@" in world.at(*argv, env=one.env).stdout
+
+
+def test_nobody_listens(world, one, unchanged):
+    path = world.file(SOCKET)
+    os.rename(path, path + ".away")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.bind(path)
+    os.chmod(path, 0o666)
+    try:
+        with unchanged():
+            said = one.refused(*macvlan(30))
+    finally:
+        os.rename(path + ".away", path)
+    assert f"crun: netcr-worker: no broker answers at {SOCKET}: nobody listens" in said
+
+
+def test_the_hosts_network(one, unchanged):
+    with unchanged():
+        done = one.podman("run", "--rm", "--network", "host", *macvlan(30), IMAGE, "true",
+                          check=False)
+    assert done.returncode != 0 and "the broker refuses this container's network namespace: it has " \
+        "to be one of its own" in done.stderr
 
 
 def test_without_an_annotation_nothing_is_asked(one, served, unchanged):

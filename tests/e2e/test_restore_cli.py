@@ -123,6 +123,7 @@ def test_no_image_directory(alone):
 
 
 @pytest.mark.parametrize("args,status", [([], 64), (["nonsense"], 64), (["--help"], 0),
+                                         (["-h"], 0), (["attach", "--help"], 0), (["check", "-h"], 0),
                                          (["--version"], 0), (["restore"], 64), (["show"], 64),
                                          (["check", "--pid", "1"], 64), (["show", "-D", "/", "x"], 64)],
                          ids=str)
