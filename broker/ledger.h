@@ -47,7 +47,8 @@ typedef int (*ledger_is_dead)(int32_t nsid, void *data);
 /* Open the file, make it where it is missing, and move it to LEDGER_FD. @l->netns is to be set.
  * The file is locked until ledger_ready(). Returns 0; -EUCLEAN if it has to be cleared, being new
  * or not a ledger of this netns; -EPERM if it or its directory is somebody else's, a link, or
- * may be written by others; or -errno. @l->fd is open with 0 and -EUCLEAN. */
+ * may be written by others; -EFBIG if RLIMIT_FSIZE is below what it may grow to; or -errno. @l->fd
+ * is open with 0 and -EUCLEAN. */
 int ledger_open(struct ledger *l, const struct ledger_place *place);
 
 /* Forget everything that is in the file. Returns 0 or -errno. */

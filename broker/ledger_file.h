@@ -28,6 +28,9 @@ static_assert(sizeof(struct ledger_header) % sizeof(struct ledger_slot) == 0 &&
 		      4096 % sizeof(struct ledger_slot) == 0,
 	      "no slot lies in two pages");
 
+#define LEDGER_SIZE_MAX \
+	(sizeof(struct ledger_header) + LEDGER_RECORDS_MAX * sizeof(struct ledger_slot))
+
 /* Bytes that are locked, of which only those of slots and of the header exist. */
 #define LEDGER_LOCK_UID ((off_t)1 << 40)
 #define LEDGER_LOCK_TARGET ((off_t)2 << 40)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,8 +90,14 @@ static int open_file(const struct ledger_place *place, int dir, int *ret_fd)
 int ledger_open(struct ledger *l, const struct ledger_place *place)
 {
 	_cleanup_fd_ int dir = -1, fd = -1;
+	struct rlimit limit;
 	int r;
 
+	/* What the limit of a starter cuts off is a record in part, and the file damaged for all. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur < LEDGER_SIZE_MAX)
+		return -EFBIG;
 	r = open_dir(place, &dir);
 	if (r == 0)
 		r = open_file(place, dir, &fd);

@@ -291,6 +291,20 @@ def test_damage_allows_nothing(quota, container, own_host, user1, run_broker, li
     wait_until(starts, "the broker starts when the target is gone")
 
 
+def test_E3_a_record_is_not_written_in_part(quota, container, own_host, user1, user2, links):
+    """A starter who allows files of a record and a half would end the ledger for all others."""
+    s = quota(container(user1), "--max-links", "3")
+    assert s.create(*links()).error == 0
+    half = HEADER + SLOT + SLOT // 2
+    with pytest.raises(AssertionError, match="no session, status 71"):
+        other = quota(container(user2), "--max-links", "3",
+                      prefix=["prlimit", f"--fsize={half}:{half}"])
+        other.expect_audit = False
+        other.create(*links())
+    assert s.create(*links()).error == 0
+    assert len(records(own_host)) == 1
+
+
 @pytest.mark.parametrize("value", ["0", "", "-1", "1x", "4294967296", "x", " 1", "+1"])
 def test_limits_that_are_none(run_broker, user1, value):
     for option in "--max-links", "--max-links-per-netns":

@@ -40,7 +40,7 @@ ALLOWED = {
         bind connect fcntl getpid getsockopt lchown listen lstat mkdir secure_getenv socket umask unlink unsetenv
     """,
     "broker/ledger.c": "fcntl ppoll pread pwrite",
-    "broker/ledger_open.c": "dup3 fchmod fchown fstat ftruncate geteuid mkdir open openat pwrite",
+    "broker/ledger_open.c": "dup3 fchmod fchown fstat ftruncate geteuid getrlimit mkdir open openat pwrite",
     "broker/notify.c": "connect secure_getenv send socket unsetenv",
     "broker/serve.c": "accept4 clock_gettime fork kill poll read signalfd sigprocmask waitpid",
     "broker/spawn.c": "exit dup2 execvp fcntl fork getpid recv setenv sigaction socketpair strerror waitpid",
