@@ -135,7 +135,10 @@ static int nl_one(const struct nl_sock *nl, const struct nlmsghdr *nlh, struct n
 	/* The numbers wrap around: compare distances. */
 	if (nlh->nlmsg_seq - answer->first > nl->seq - answer->first)
 		return 0;
-	answer->strays = 0;
+	/* A dump has as many parts as it likes. Of another answer's number there can be notifications
+	 * without end, if the owner of the socket wants them. */
+	if (answer->dump)
+		answer->strays = 0;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && answer->result == 0)
 		answer->result = -EAGAIN;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
@@ -183,6 +186,7 @@ int nl_talk(struct nl_sock *nl, struct nlmsghdr *request, nl_each each, void *da
 	ret_text[0] = '\0';
 	request->nlmsg_seq = ++nl->seq;
 	answer.first = nl->seq;
+	answer.dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	r = nl_send(nl, request, request->nlmsg_len);
 	return r < 0 ? r : nl_read_answer(nl, &answer);
 }

@@ -28,7 +28,7 @@ enum {
 	NL_TEXT_MAX = 160,        /* bytes of an extended ack that are kept, with the NUL */
 	NL_BUFFER_SIZE = 32768,   /* what the kernel fills at most in a dump (netlink_dump()) */
 	NL_TIMEOUT_MS = 5 * 1000, /* for an answer: it is there when sending returns, if ever */
-	NL_STRAYS_MAX = 1024,     /* datagrams in a row that are passed over */
+	NL_STRAYS_MAX = 1024,     /* datagrams that are passed over; in a dump, in a row */
 };
 
 struct nl_sock {

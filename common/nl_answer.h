@@ -12,7 +12,8 @@ struct nl_answer {
 	void *data;
 	char *text;
 	int result;          /* first error of @each, or that the dump was interrupted */
-	unsigned int strays; /* datagrams with nothing for us, in a row */
+	bool dump;           /* the request asks for one */
+	unsigned int strays; /* datagrams passed over; in a dump, in a row */
 	uint32_t first;      /* sequence number; the last is that of the socket */
 	uint32_t nr;         /* of the message that the ack is of, from the first */
 	bool ended;

@@ -4,12 +4,14 @@
  * Not tried: that no answer at all ends after NL_TIMEOUT_MS, which is half a minute; and answers
  * of the kernel that make no sense (too short, an error above 0), which it does not give.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
@@ -51,6 +53,20 @@ static void bad_nsid(struct rawmsg *m)
 	*m = (struct rawmsg){ .len = sizeof(m->nlh) + NLMSG_ALIGN(sizeof(struct rtgenmsg)) };
 	m->nlh.nlmsg_type = RTM_NEWNSID;
 	m->nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	rawmsg_finish(m);
+}
+
+/* 10.0.0.0 and @nr on lo. */
+static void add_address(struct rawmsg *m, uint32_t nr)
+{
+	const struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 };
+	const uint32_t address = htonl((10U << 24) + nr);
+
+	*m = (struct rawmsg){ .len = sizeof(m->nlh) };
+	m->nlh.nlmsg_type = RTM_NEWADDR;
+	m->nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
+	rawmsg_raw(m, &ifa, sizeof(ifa));
+	rawmsg_put(m, IFA_LOCAL, &address, sizeof(address));
 	rawmsg_finish(m);
 }
 
@@ -209,6 +225,31 @@ static int too_many_strays(void *arg)
 	return r == CHILD_OK ? forged(NL_STRAYS_MAX + 1, -EIO) : r;
 }
 
+/* The kernel tells who listens of changes, under the number of the request that made them: whoever
+ * owns the socket can see to it that there is always one of ours. */
+static int notified(void *arg)
+{
+	const int size = 1 << 24, group = RTNLGRP_IPV4_IFADDR;
+	int other = -1;
+	struct rawmsg m;
+	int r = open_nl();
+
+	(void)arg;
+	if (r != CHILD_OK)
+		return r;
+	CHECK(nl_open(&other) == 0);
+	NEED(setsockopt(nl.fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0);
+	CHECK(setsockopt(nl.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
+	for (unsigned int i = 0; i < NL_STRAYS_MAX + 1; i++) {
+		add_address(&m, i);
+		m.nlh.nlmsg_seq = nl.seq + 1;
+		CHECK(send(other, m.buf, m.len, 0) == (ssize_t)m.len);
+	}
+	bad_nsid(&m);
+	CHECK(talk(&m, NULL, NULL) == -EIO);
+	return CHILD_OK;
+}
+
 /* What does not come over netlink is not believed, whatever it says. */
 static int other_sockets(void *arg)
 {
@@ -308,6 +349,7 @@ IN_CHILD(L18_stale_answers_are_passed_over, stale_answers, NULL)
 IN_CHILD(L18_forged_answers_are_passed_over, forged_answers, NULL)
 IN_CHILD(L18_many_forged_answers_are_passed_over, many_strays, NULL)
 IN_CHILD(L18_forged_answers_without_end, too_many_strays, NULL)
+IN_CHILD(L18_notifications_without_end, notified, NULL)
 IN_CHILD(L18_sockets_that_are_not_netlink, other_sockets, NULL)
 IN_CHILD(several_requests_at_once, many_at_once, NULL)
 IN_CHILD(several_requests_of_which_one_fails, many_at_once, text)
@@ -323,6 +365,7 @@ int main(void)
 		cmocka_unit_test(L18_forged_answers_are_passed_over),
 		cmocka_unit_test(L18_many_forged_answers_are_passed_over),
 		cmocka_unit_test(L18_forged_answers_without_end),
+		cmocka_unit_test(L18_notifications_without_end),
 		cmocka_unit_test(L18_sockets_that_are_not_netlink),
 		cmocka_unit_test(several_requests_at_once),
 		cmocka_unit_test(several_requests_of_which_one_fails),
