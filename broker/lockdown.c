@@ -91,8 +91,10 @@ static int reset_signals(struct session *s)
 
 	(void)s;
 	for (int sig = 1; sig < NSIG; sig++) {
-		/* Ignoring it first takes away one that is pending. */
-		if (sig != SIGKILL && sig != SIGSTOP && signal(sig, SIG_IGN) != SIG_ERR)
+		/* Ignoring it first takes away one that is pending; that of a service which ends is
+		 * not to be lost on a session that has just begun. */
+		if (sig == SIGTERM ||
+		    (sig != SIGKILL && sig != SIGSTOP && signal(sig, SIG_IGN) != SIG_ERR))
 			(void)signal(sig, sig == SIGPIPE || sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	}
 	if (sigemptyset(&term) < 0 || sigaddset(&term, SIGTERM) < 0 ||

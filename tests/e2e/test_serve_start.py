@@ -388,6 +388,22 @@ def test_a_busy_worker_does_not_keep_sigterm_out(service, container, user1):
     assert "req=20000 " not in svc.stderr()
 
 
+def test_stop_reaches_sessions_that_begin(service):
+    """They have not set up their signals when SIGTERM comes, and are not to forget it."""
+    pb = netcr_client.pb
+    hello = pb.Request(id=1, hello=pb.Hello(version_min=1, version_max=1)).SerializeToString()
+    svc = service()
+    socks = [socket.socket(socket.AF_UNIX, SEQ) for _ in range(16)]
+    for sock in socks:
+        sock.connect(svc.paths[0])
+        sock.send(hello)
+    wait_until(lambda: children_of(svc.pid), "one has begun")
+    assert svc.stop() == 0
+    assert "still busy" not in svc.stderr(), "a session lives on until its --idle-timeout"
+    for sock in socks:
+        sock.close()
+
+
 def test_deadline_of_the_end(service, user1):
     """A session that does not end keeps the service for ten seconds, and no longer."""
     svc = service()
