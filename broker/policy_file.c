@@ -156,7 +156,6 @@ static bool read_all(struct policy_loader *l, int fd, size_t size, char *buf)
 	return true;
 }
 
-/* @dir may be AT_FDCWD. */
 static bool load_file(struct policy_loader *l, int dir, const char *name)
 {
 	_cleanup_fd_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -185,6 +184,29 @@ static bool load_file(struct policy_loader *l, int dir, const char *name)
 		return policy_fail(l, (unsigned int)r, "neither a [section] nor 'key = value'");
 	}
 	return !l->failed && policy_section_close(l);
+}
+
+/* Who can write the directory could put another file of root's in the place of this one. */
+static bool load_main(struct policy_loader *l, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const size_t len = (size_t)(name - path);
+	char *dir = policy_alloc(l, len + 2);
+	_cleanup_fd_ int fd = -1;
+	size_t size;
+
+	if (!dir)
+		return false;
+	(void)snprintf(dir, len + 2, "%.*s.", (int)len, path);
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return policy_fail(l, 0, "%s", log_errname(errno));
+	l->file = dir;
+	if (!check_safe(l, fd, S_IFDIR, &size))
+		return false;
+	l->file = path;
+	return load_file(l, fd, *name ? name : ".");
 }
 
 static int is_conf(const struct dirent *entry)
@@ -279,8 +301,8 @@ int policy_file_load(const char *path, struct policy *ret, char ret_text[POLICY_
 	l.tail = &l.policy.rules;
 	l.parents = policy_alloc(&l, POLICY_PARENTS_MAX * sizeof(*l.parents));
 	l.netns = policy_alloc(&l, POLICY_NETNS_MAX * sizeof(*l.netns));
-	good = load_file(&l, AT_FDCWD, path) && (!l.include || load_includes(&l)) &&
-	       check_netns(&l, path) && mprotect(l.memory, l.size, PROT_READ) == 0;
+	good = load_main(&l, path) && (!l.include || load_includes(&l)) && check_netns(&l, path) &&
+	       mprotect(l.memory, l.size, PROT_READ) == 0;
 	if (!good) {
 		(void)munmap(l.memory, l.size);
 		return -EINVAL;

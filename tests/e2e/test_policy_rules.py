@@ -65,6 +65,23 @@ def test_Q1_files_that_are_not_safe(start, user1, conf_dir, kind):
 
 
 @both
+def test_Q1_a_directory_that_is_not_safe(start, user1, conf_dir, kind):
+    """Whoever can write it can put another file of root's in the place of this one."""
+    directory = os.path.join(conf_dir, "d")
+    os.mkdir(directory, 0o755)
+    main = write(os.path.join(directory, "netcr.conf"), "nonsense\n")
+    assert f"{main}:1: neither" in start(kind, main).stderr
+    write(main, rule(user1))
+    for mode, owner, what in ((0o775, 0, "can be written by"), (0o757, 0, "can be written by"),
+                              (0o1777, 0, "can be written by"), (0o755, user1.uid, "somebody else")):
+        os.chmod(directory, mode)
+        os.chown(directory, owner, 0)
+        done = start(kind, main)
+        assert (done.returncode, what in done.stderr) == (78, True), done
+        assert directory in done.stderr
+
+
+@both
 def test_Q1_included_files_that_are_not_safe(start, user1, conf_dir, kind):
     """What holds for the file holds for those that it includes, and for their directory."""
     directory = os.path.join(conf_dir, "d")

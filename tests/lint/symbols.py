@@ -65,7 +65,7 @@ ALLOWED = {
     "broker/parents.c": "",
     "broker/policy.c": "",
     "broker/policy_file.c": """
-        access fstat free ini_parse_stream malloc mmap mprotect munmap open openat read scandirat strspn
+        access fstat free ini_parse_stream malloc mmap mprotect munmap open openat read scandirat strrchr strspn
     """,
     "broker/policy_keys.c": "getgrnam getpwnam strspn",
     "broker/policy_words.c": "",
