@@ -40,8 +40,8 @@ struct ledger_header ledger_header_of(uint64_t netns);
 
 uint32_t ledger_check(const struct ledger_slot *slot);
 
-/* Lock (F_WRLCK) or unlock (F_UNLCK) @len bytes, 0 for all behind @start. Returns 0, -EBUSY if
- * somebody else has them for @wait_ms from now on, or -errno. */
+/* Lock (F_RDLCK or F_WRLCK) or unlock (F_UNLCK) @len bytes, 0 for all behind @start. Returns 0,
+ * -EBUSY if somebody else has them for @wait_ms from now on, or -errno. */
 int ledger_lock(int fd, short type, off_t start, off_t len, int wait_ms);
 
 /* The file is a regular one that is still there, of a possible size, with the header of @netns.

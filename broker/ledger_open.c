@@ -87,6 +87,13 @@ static int open_file(const struct ledger_place *place, int dir, int *ret_fd)
 	return 0;
 }
 
+/* Most starts only look whether it is one, and a broker that its user stops meanwhile, as by freezing
+ * a control group, must not keep others from starting. */
+static int lock_header(int fd, short type)
+{
+	return ledger_lock(fd, type, 0, sizeof(struct ledger_header), START_WAIT_MS);
+}
+
 int ledger_open(struct ledger *l, const struct ledger_place *place)
 {
 	_cleanup_fd_ int dir = -1, fd = -1;
@@ -102,13 +109,22 @@ int ledger_open(struct ledger *l, const struct ledger_place *place)
 	if (r == 0)
 		r = open_file(place, dir, &fd);
 	if (r == 0)
-		r = ledger_lock(fd, F_WRLCK, 0, sizeof(struct ledger_header), START_WAIT_MS);
+		r = lock_header(fd, F_RDLCK);
 	if (r < 0)
 		return r;
 	if (dup3(fd, LEDGER_FD, O_CLOEXEC) < 0)
 		return -errno;
 	l->fd = LEDGER_FD;
 	r = ledger_inspect(l->fd, l->netns);
+	if (r != -EUCLEAN)
+		return r < 0 ? r : 0;
+	/* To clear it, alone, unless another one did so meanwhile. Two that each had a lock for
+	 * reading would wait for each other. */
+	r = ledger_ready(l);
+	if (r == 0)
+		r = lock_header(l->fd, F_WRLCK);
+	if (r == 0)
+		r = ledger_inspect(l->fd, l->netns);
 	return r < 0 ? r : 0;
 }
 

@@ -1,6 +1,7 @@
 """Limits of links: exact, whoever dies when. Against the confined broker, as ordinary users."""
 import contextlib
 import errno
+import fcntl
 import os
 import signal
 import struct
@@ -217,6 +218,18 @@ def test_stopped_session_harms_its_own_user_alone(quota, container, user1, user2
     assert refused(other.create(*links()), 1, 1, 1)
     s.send_signal(signal.SIGCONT)
     assert s.reply().error == 0
+
+
+def test_stopped_start_harms_nobody(quota, container, own_host, user1, user2, links):
+    """A broker that a user starts can be stopped by the user, as by freezing its control group,
+    when it has just looked whether the ledger is one."""
+    s = quota(container(user1), "--max-links", "2")
+    assert s.create(*links()).error == 0
+    with open(ledger_of(own_host), "r+b") as stopped:
+        fcntl.fcntl(stopped, fcntl.F_OFD_SETLK,
+                    struct.pack("=hh4xqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, HEADER, 0))
+        other = quota(container(user2), "--max-links", "2")
+        assert other.create(*links()).error == 0
 
 
 def test_X7_containers_that_come_and_go(quota, container, own_host, user1, links):
