@@ -73,7 +73,7 @@ struct parent_use {
 	uint32_t used, limit, limit_per_netns;
 };
 
-/* What will be answered, in plain values. dispatch.c packs it. */
+/* What will be answered, in plain values. message.c packs it. */
 struct reply {
 	char text[NL_TEXT_MAX];
 	uint32_t version; /* hello */

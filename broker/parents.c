@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "broker/rtnl.h"
-#include "common/fd.h"
 
 void parents_init(struct parents *ret)
 {
@@ -33,12 +32,6 @@ void parents_open(struct parents *parents, const struct policy *policy, const st
 			continue;
 		(void)nsfd_open(policy->netns[netns - 1].path, self, &parents->netns[netns - 1]);
 	}
-}
-
-void parents_fini(struct parents *parents)
-{
-	for (size_t i = 0; i < POLICY_NETNS_MAX; i++)
-		fd_closep(&parents->netns[i]);
 }
 
 /* @parent, which a rule names, is the device of @facts. */

@@ -16,11 +16,9 @@ void parents_init(struct parents *ret);
 
 /* Open the namespaces that rules about @caller speak of. One that is not there, or is none, or is
  * the broker's own, is as if its interfaces were not there. Opens by path: not after the
- * lock-down. Ends with parents_fini(), or the process. */
+ * lock-down. They stay open until the process ends. */
 void parents_open(struct parents *parents, const struct policy *policy, const struct caller *caller,
 		  const struct nsfd_self *self);
-
-void parents_fini(struct parents *parents);
 
 /* Look up @name in namespace @netns of the policy (0: that of @nl), down to its lowest device, and
  * which of the wanted parents that is. An interface that is not there is no error: ret->found

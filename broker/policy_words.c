@@ -5,7 +5,6 @@
 
 #include "broker/policy_load.h"
 
-/* The next of a list's elements between commas, without blanks around it; NULL at its end. */
 char *policy_next_element(char **rest)
 {
 	char *start = *rest, *end;
@@ -31,7 +30,6 @@ static int hex_digit(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* 02:00:00:* or all six bytes. */
 bool policy_parse_mac(const char *text, struct policy_mac *ret)
 {
 	*ret = (struct policy_mac){ 0 };

@@ -6,8 +6,8 @@
 struct session;
 
 /* Find out what a session becomes: the account NETCR_USER, or where there is none, an id that no
- * account has. Asks NSS: not after a lock-down. Returns 0, -EPERM (the account is root's) or
- * -EEXIST (the id is somebody's). */
+ * account has. Asks NSS: not after a lock-down. Returns 0, or an exit status with what is wrong
+ * printed. */
 int start_find_run_id(struct session *s);
 
 /* Become the session process that serves @s on @sock, with nothing else of the process that it
