@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/number.h"
 #include "common/wire.h"
 #include "worker/broker_client.h"
 #include "worker/report.h"
@@ -25,23 +26,20 @@ enum {
 
 static int open_number(const char *number, int *ret_fd, struct report *report)
 {
-	unsigned long fd;
-	char *end;
+	uint32_t fd;
 	int r;
 
-	errno = 0;
-	fd = strtoul(number, &end, 10);
-	if (*number < '0' || *number > '9' || *end || errno || fd > INT32_MAX)
+	if (!number_parse_u32(number, &fd) || fd > INT32_MAX)
 		return report_fail(report, EXIT_USAGE_,
 				   "the broker fd:%s is not a descriptor's number", number);
 	r = wire_check_socket((int)fd);
 	if (r < 0)
 		return report_fail(report, EXIT_NO_BROKER,
-				   "descriptor %lu is not a session with a broker: %s", fd,
+				   "descriptor %u is not a session with a broker: %s", fd,
 				   strerror(-r));
 	/* Nothing that the worker might run should hold the session open. */
 	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
-		return report_fail(report, EXIT_NO_BROKER, "descriptor %lu: %s", fd,
+		return report_fail(report, EXIT_NO_BROKER, "descriptor %u: %s", fd,
 				   strerror(errno));
 	*ret_fd = (int)fd;
 	return 0;
