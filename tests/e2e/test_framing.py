@@ -233,6 +233,27 @@ def test_F10_peer_that_never_reads(bound, session, container, user2, pb):
         s.reply()
 
 
+def test_F11_ten_thousand_messages_at_once(bound, pb):
+    """Answered in their order, by a session that does not grow."""
+    s, _ = bound
+    n = 10000
+    assert s.nsid(-1).error == 0
+    frames = [pb.Request(id=s.next_id + i, nsid_alloc=pb.NsidAlloc(nsid=-1)).SerializeToString().hex()
+              for i in range(n)]
+    memory, fds = s.rss(), s.fds()
+    s.agent.evaluate("__import__('threading').Thread(target=flood, daemon=True, "
+                     f"args=({frames!r}, 60)).start()")
+    while n:
+        part = s.agent.evaluate(f"[session().recv(RECV_MAX).hex() for _ in range({min(n, 1000)})]")
+        for reply in map(pb.Reply.FromString, map(bytes.fromhex, part)):
+            assert (reply.id, reply.error) == (s.next_id, 0)
+            s.next_id += 1
+            s.requests += 1
+        n -= len(part)
+    assert s.rss() - memory < 256 * 1024
+    assert s.fds() == fds
+
+
 def credentials(s):
     pid = s.agent.evaluate("os.getpid()")
     return struct.pack("=iII", pid, s.user.uid, s.user.gid).hex()

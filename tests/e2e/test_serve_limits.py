@@ -209,6 +209,44 @@ def test_X2_errors_are_not_the_end(service, user1, tmp_path, call, name):
     assert svc.proc.poll() is None
 
 
+# As an ordinary user: connections to PATH, of which each queues descriptors until the kernel says no.
+QUEUES = """
+import array, errno, os, resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+null, kept, sent = os.open("/dev/null", os.O_RDONLY), [], 0
+while True:
+    kept.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    kept[-1].connect(sys.argv[1])
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * 100))]
+    try:
+        kept[-1].sendmsg([b"x"], rights)
+    except OSError as e:
+        print(errno.errorcode[e.errno], sent)
+        break
+    sent += 100
+"""
+
+
+def test_D9_descriptors_in_many_queues(service, container, user1, user2):
+    """Nobody has accepted the connections: it is the sender who can send no more. And when the sender
+    is gone, nothing is left of them."""
+    svc = service()
+    before = svc.fds()
+    for _ in range(2):
+        os.kill(svc.pid, signal.SIGSTOP)
+        done = subprocess.run(user1.argv("/usr/bin/python3", "-c", QUEUES, svc.paths[0]), check=True,
+                              timeout=DEADLINE, stdout=subprocess.PIPE, text=True)
+        os.kill(svc.pid, signal.SIGCONT)
+        what, sent = done.stdout.split()
+        assert what == "ETOOMANYREFS" and 300 <= int(sent) <= 500
+        s, box = svc.session(user2, find=False), container(user2)
+        s.ready(box)
+        assert s.create(("par0", newlink("eth0"))).error == 0
+        s.close()
+        wait_until(lambda: not svc.sessions(), "all have ended")
+    assert svc.fds() == before
+
+
 @pytest.mark.no_sanitizer
 def test_X6_X7_a_thousand_sessions(service, user1):
     """Descriptors and memory of the acceptor are what they were. On a busy machine 16 sessions that
