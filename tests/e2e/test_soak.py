@@ -147,7 +147,7 @@ def test_an_answer_that_is_wrong(procs, broker, client, pb, monkeypatch):
 def test_the_command_fails(broker, client):
     """With a run that is too short to tell anything."""
     done = subprocess.run([sys.executable, os.path.join(TESTS, "bench", "soak"), "--users", "1",
-                           "--rounds", "1", "--build", build_dir()], check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100)
+                           "--rounds", "1", "--interval", "5", "--build", build_dir()], check=False,
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
     assert done.returncode == 1
     assert "samples are too few" in done.stderr and "FAILED" in done.stderr
