@@ -204,7 +204,7 @@ def user2():
 def accounts():
     """For a test that changes the machine's users, groups or sudoers. Two runs may be at the same time:
     each waits for the other's end of that."""
-    with open("/run/lock/netcr-tests-accounts", "w") as lock:
+    with open("/run/netcr-tests-accounts.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(["groupdel", "netcr-testg"], check=False, capture_output=True)  # a killed run's
         yield
