@@ -222,8 +222,8 @@ bool addr_is_as(const struct addr *is, const struct addr *wanted)
 	       ((is->flags ^ wanted->flags) & flags) == 0 &&
 	       memcmp(is->peer, wanted->peer, sizeof(is->peer)) == 0 &&
 	       memcmp(is->broadcast, wanted->broadcast, sizeof(is->broadcast)) == 0 &&
-	       strcmp(is->label, wanted->label) == 0 && is->metric == wanted->metric &&
-	       (is->proto == wanted->proto || !is->proto) &&
+	       (strcmp(is->label, wanted->label) == 0 || !*wanted->label) &&
+	       is->metric == wanted->metric && (is->proto == wanted->proto || !is->proto) &&
 	       (is->valid == ADDR_FOREVER) == (wanted->valid == ADDR_FOREVER) &&
 	       (is->preferred == ADDR_FOREVER) == (wanted->preferred == ADDR_FOREVER) &&
 	       (addr_has_passed(is) || !addr_has_passed(wanted));

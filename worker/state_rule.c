@@ -28,7 +28,7 @@ enum {
 };
 
 enum {
-	MORE = 32 /* bytes that a request may be longer: priority, table, and padding */
+	MORE = 48 /* bytes that a request may be longer: priority, table, defaults, and padding */
 };
 
 /* clang-format off */
@@ -83,6 +83,15 @@ static int check_rule(const struct fib_rule_hdr *frh, const struct nlattr *tb[],
 	return 0;
 }
 
+/* What kernels before 3.12 and 4.17 do not say, and what it comes to. */
+static void put_default(struct nlmsghdr *nlh, size_t type)
+{
+	if (type == FRA_SUPPRESS_PREFIXLEN)
+		mnl_attr_put_u32(nlh, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX);
+	if (type == FRA_PROTOCOL)
+		mnl_attr_put_u8(nlh, FRA_PROTOCOL, RTPROT_UNSPEC);
+}
+
 /* The priority is said also where it is 0, and the table also where it is in the header: without
  * the one the kernel chooses, and of the other there would be two ways to say it. */
 static uint32_t put_rule(struct nlmsghdr *nlh, const struct fib_rule_hdr *from,
@@ -101,10 +110,11 @@ static uint32_t put_rule(struct nlmsghdr *nlh, const struct fib_rule_hdr *from,
 	if (number)
 		mnl_attr_put_u32(nlh, FRA_TABLE, number);
 	for (size_t i = 0; i < ATTRS; i++) {
-		if (!tb[i] || i == FRA_PRIORITY || i == FRA_TABLE || i == FRA_PAD)
-			continue;
-		mnl_attr_put(nlh, (uint16_t)i, mnl_attr_get_payload_len(tb[i]),
-			     mnl_attr_get_payload(tb[i]));
+		if (!tb[i])
+			put_default(nlh, i);
+		else if (i != FRA_PRIORITY && i != FRA_TABLE && i != FRA_PAD)
+			mnl_attr_put(nlh, (uint16_t)i, mnl_attr_get_payload_len(tb[i]),
+				     mnl_attr_get_payload(tb[i]));
 	}
 	return priority;
 }

@@ -80,6 +80,21 @@ def test_v6(put_back, container, user1, source, base, place):
          "addr add 2001:db8:a::1/128 dev lo")
 
 
+def test_of_older_kernels(put_back, container, user1, source, base, place):
+    """Without protocol and metric of an address; and made by hand, without a label."""
+    saved.batch(source, "addr add 10.1.0.1/24 broadcast + dev mv1", "addr add 2001:db8::1/64 dev mv1")
+    saved.settle(source)
+    data = saved.save(source, "addr", "save")
+    bare = data[:4] + b"".join(saved.without(m, 8, {3, 9, 11}) for m in saved.messages(data))
+    box = container(user1)
+    put_back(saved.images(f"{place}/images", base, source, ifaddr=bare), box)
+
+    def without_protocol(ns):
+        return {link: [{k: v for k, v in a.items() if k != "protocol"} for a in addresses]
+                for link, addresses in saved.addresses(ns).items()}
+    assert without_protocol(box) == without_protocol(source)
+
+
 def test_lifetimes_are_those_that_are_left(put_back, container, user1, source, base, place):
     box = container(user1)
     same(put_back, box, source, base, place,

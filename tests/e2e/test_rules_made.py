@@ -80,6 +80,25 @@ def test_uids_are_those_of_the_container(put_back, container, user1, source, bas
     assert (rule["uid_start"], rule["uid_end"]) == (user1.uid, user1.uid)
 
 
+def test_of_older_kernels(put_back, container, user1, source, base, place):
+    """Before Linux 4.17 a rule does not say its protocol, and before 3.12 nothing to suppress."""
+    saved.batch(source, *RULES4, *RULES6)
+    data = save_both(source)
+    for kinds in ({21}, {14, 21}):
+        box = container(user1)
+        images = saved.images(f"{place}/images{len(kinds)}", base,
+                              rule=data[:4] + b"".join(saved.without(m, 12, kinds)
+                                                       for m in saved.messages(data)))
+        put_back(images, box)
+        for has, wanted in zip(saved.rules(box), saved.rules(source)):
+            for rule in has + wanted:
+                rule.pop("protocol", None)
+                for key in [key for key in rule if 14 in kinds and key.startswith("suppress_p")]:
+                    rule.pop(key)
+            assert has == wanted
+        box.close()
+
+
 @pytest.mark.parametrize("data", [None, b"", b"\x86\x69\x70\x71"], ids=["none", "empty", "magic"])
 def test_nothing_there(put_back, container, user1, base, place, data):
     box = container(user1)

@@ -114,6 +114,18 @@ def message(kind, body):
     return struct.pack("=IHHII", 16 + len(body), kind, 2, 0, 0) + body
 
 
+def without(data, head, kinds):
+    """A message less the attributes of @kinds; @head: bytes of its header behind that of netlink."""
+    kind, = struct.unpack_from("=H", data, 4)
+    body, at = data[16:16 + head], 16 + head
+    while at < len(data):
+        size, number = struct.unpack_from("=HH", data, at)
+        if number not in kinds:
+            body += attr(number, data[at + 4:at + size])
+        at += size + -size % 4
+    return message(kind, body)
+
+
 def route(where, bits, via=None, oif=None, table=254, kind=1, scope=0, proto=4, metric=1024,
           more=b"", family=None):
     """RTM_NEWROUTE as `ip route save` writes it."""
