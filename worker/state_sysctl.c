@@ -314,15 +314,20 @@ static bool same_words(const char *a, const char *b)
 	}
 }
 
-static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_value *current)
+/* @more: how much above the wanted number will do. */
+static bool is_in_force(const struct sysctl_value *wanted, const struct sysctl_value *current,
+			int32_t more)
 {
 	if (wanted->type == SYSCTL_TEXT && current->type == SYSCTL_TEXT)
 		return same_words(wanted->text, current->text);
+	if (wanted->type == SYSCTL_NUMBER && current->type == SYSCTL_NUMBER)
+		return current->number >= wanted->number &&
+		       (int64_t)current->number - wanted->number <= more;
 	return sysctl_value_equal(wanted, current);
 }
 
-int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
-		     bool *ret)
+static int is_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		    int32_t more, bool *ret)
 {
 	static const struct sysctl_value absent = { .type = SYSCTL_ABSENT };
 	struct sysctl_value current;
@@ -330,9 +335,22 @@ int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set,
 
 	if (r < 0)
 		return r;
-	*ret = is_in_force(set->values ? &set->values[i] : &absent, &current);
+	*ret = is_in_force(set->values ? &set->values[i] : &absent, &current, more);
 	value_fini(&current);
 	return 0;
+}
+
+int sysctl_has_value(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
+		     bool *ret)
+{
+	return is_value(net, set, i, 0, ret);
+}
+
+/* mldv1_unsolicited_report_interval and that of MLDv2 are milliseconds that the kernel rounds up to
+ * ticks, which may have been shorter where the images are from: 100 to 1000 a second. */
+static int32_t tick_of(const struct sysctl_set *set, size_t i)
+{
+	return strncmp(set->table->names[i], "mldv", 4) == 0 ? 9 : 0;
 }
 
 static int write_one(const struct sysctl_net *net, const struct sysctl_set *set, size_t i,
@@ -348,7 +366,7 @@ static int write_one(const struct sysctl_net *net, const struct sysctl_set *set,
 		return r;
 	r = write_value(net, set, i, &set->values[i]);
 	if (r == 0)
-		r = sysctl_has_value(net, set, i, &right);
+		r = is_value(net, set, i, tick_of(set, i), &right);
 	if (r == 0 && !right) {
 		failure->wrote = true;
 		return -EINVAL;

@@ -299,6 +299,20 @@ def test_new_form_goes_before_the_old_one(make, x1):
     assert sysctl(box, "ipv4/conf/mv1/proxy_arp") == "0"
 
 
+def test_ticks_were_shorter(restore, container, user1, written, x1):
+    """Where the images are from, with 1000 of them a second; with fewer the kernel rounds up."""
+    wanted = {("default", "mldv1"): 10001, ("default", "mldv2"): 10002, ("mv1", "mldv1"): 20003,
+              ("mv1", "mldv2"): 10002}
+    for (where, version), value in wanted.items():
+        put(x1.netns.def_conf6 if where == "default" else x1["mv1"].conf6, CONF6,
+            **{f"{version}_unsolicited_report_interval": value})
+    box = container(user1)
+    restore(box, written(x1))
+    for (where, version), value in wanted.items():
+        now = sysctl(box, f"ipv6/conf/{where}/{version}_unsolicited_report_interval")
+        assert 0 <= int(now) - value < 10, (where, version)
+
+
 def test_sysctl_without_a_value_is_left_alone(make, x1):
     put(x1["mv1"].conf4, CONF4, rp_filter=None)
     put(x1.netns.def_conf4, CONF4, arp_ignore=None)
