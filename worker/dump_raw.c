@@ -78,7 +78,7 @@ int dump_addr(struct dump *d, struct image_out *ret)
 
 struct route_filter {
 	const struct dump *d;
-	bool main; /* only of this table; else of all others that are not the kernel's own */
+	bool main; /* only of this table; else of all others */
 };
 
 static uint32_t table_of(const struct nlmsghdr *nlh)
@@ -121,7 +121,11 @@ static bool keep_route(const struct nlmsghdr *nlh, void *data)
 
 	if (rtm->rtm_flags & RTM_F_CLONED)
 		return false;
-	if (f->main ? table != RT_TABLE_MAIN : table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL)
+	if (f->main != (table == RT_TABLE_MAIN))
+		return false;
+	/* The kernel makes these with an address or a link, but for prefixes that somebody made local. */
+	if (table == RT_TABLE_LOCAL &&
+	    (rtm->rtm_type != RTN_LOCAL || rtm->rtm_protocol <= RTPROT_KERNEL))
 		return false;
 	nl_attr_each (attr, nlh, sizeof(*rtm)) {
 		const uint16_t type = mnl_attr_get_type(attr);

@@ -2,11 +2,13 @@
 import ipaddress
 import os
 import struct
+import subprocess
 import time
 
 import pytest
 
 import criu_images as images
+import saved_state
 from namespaces import wait_until
 
 FILES = {"ifaddr-10.img": ("addr", "save"), "route-10.img": ("route", "save"),
@@ -139,6 +141,24 @@ def test_what_is_left_out(worker, user1, container):
                         for m in comparable(saved(box, family, "route", "save", "table",
                                                   table))[1]]
             assert sorted(map(repr, others)) == sorted(map(repr, expected))
+
+
+def test_prefixes_that_somebody_made_local(worker, user1, container):
+    """They are in table local, among what the kernel makes by itself."""
+    box, again = container(user1), container(user1)
+    for ns in (box, again):
+        ns.ip("link", "set", "lo", "up")
+    box.batch("addr add 10.1.0.1/24 dev lo", "route add local 10.9.0.0/16 dev lo")
+    for prefix in ("2001:db8:1::/64", "2001:db8:2::/64 metric 7"):
+        box.ip("-6", "route", "add", "local", *prefix.split(), "dev", "lo")
+    with images.directory(user1) as path:
+        images.dump(worker, box, path, user=user1)
+        assert len(images.messages(images.read(path, "route-10.img"))) == 1
+        assert len(images.messages(images.read(path, "route6-10.img"))) == 2
+        done = subprocess.run(user1.argv(worker, "restore", "-D", path, "--pid", str(again.pid)),
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+    assert saved_state.routes(again) == saved_state.routes(box)
 
 
 def test_ip_reads_it(worker, user1, container):
