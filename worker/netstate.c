@@ -98,12 +98,21 @@ static int load_routes(int dir, struct netstate *state, size_t which, struct rep
 {
 	const struct route_source source = { .knows = knows_link, .data = &state->links };
 	struct image_raw raw;
+	size_t merged = 0;
 	int status;
 
 	status = image_raw_load(dir, state->routes_name[which], RAW_MAGIC_ROUTES, &raw, report);
 	if (!status)
 		status = route_list_decode(&raw, &source, report, &state->routes[which]);
 	image_raw_fini(&raw);
+	if (!status && route_merge(&state->routes[which], &merged) < 0)
+		status = report_fail(report, EXIT_OS_, "no memory for the routes");
+	if (!status && merged)
+		report_warn(report,
+			    "%s: %zu routes become nexthops of others to the same destination with "
+			    "the same metric: apart from these the kernel has only those that it "
+			    "makes itself, of router advertisements",
+			    state->routes_name[which], merged);
 	return status;
 }
 

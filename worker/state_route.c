@@ -170,6 +170,15 @@ static int put_attr(struct nlmsghdr *nlh, const struct rtmsg *rtm, const struct 
 	const uint16_t type = mnl_attr_get_type(attr);
 
 	switch (type) {
+	/* Of the default route the kernel tells none. */
+	case RTA_DST:
+		if (rtm->rtm_dst_len == 0)
+			return 0;
+		break;
+	case RTA_SRC:
+		if (rtm->rtm_src_len == 0)
+			return 0;
+		break;
 	case RTA_METRICS:
 		return route_put_metrics(nlh, attr, at);
 	case RTA_MULTIPATH:
@@ -291,5 +300,5 @@ bool route_is_automatic(const struct nlmsghdr *request)
 		if (mnl_attr_get_type(attr) == RTA_PRIORITY && mnl_attr_get_u32(attr) == 0)
 			return true;
 	}
-	return rtm->rtm_type == RTN_ANYCAST;
+	return rtm->rtm_type == RTN_ANYCAST && rtm->rtm_protocol == RTPROT_KERNEL;
 }

@@ -44,9 +44,13 @@ int route_check_via(const struct nlattr *via, const struct raw_at *at);
 /* Whether it, or one of its nexthops, is a lightweight tunnel. */
 bool route_is_encapsulated(const struct nlmsghdr *nlh);
 
+/* Make one route of IPv6 routes that this kernel would make one. Returns 0 with the number of those
+ * that became nexthops of another, or -ENOMEM. */
+int route_merge(struct msg_list *list, size_t *ret_merged);
+
 /* Whether one of the nexthops has a gateway. */
 bool route_has_gateway(const struct nlattr *multipath);
 
-/* Whether the kernel makes it with an address, and nobody else can: IPv6, and anycast or with the
- * metric 0. */
+/* Whether the kernel makes it with an address, and nobody else can: IPv6, and its own anycast or with
+ * the metric 0. */
 bool route_is_automatic(const struct nlmsghdr *request);

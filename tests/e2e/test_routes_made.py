@@ -2,6 +2,7 @@
 import ipaddress
 import json
 import resource
+import struct
 
 import pytest
 
@@ -71,6 +72,46 @@ def test_v6(put_back, container, user1, source, base, place):
          "route add 2001:db8:b::/48 from 2001:db8:1::/64 via 2001:db8:1::fe",
          "route add 2001:db8:c::/48 via 2001:db8:1::fe src 2001:db8:1::2 proto 77",
          "route add 2001:db8:d::/48 via 2001:db8:1::fe expires 5000")
+
+
+def test_local_and_anycast(put_back, container, user1, source, base, place):
+    """Those that somebody made; the kernel's own come with the addresses."""
+    same(put_back, container(user1), source, base, place, "route add local 10.9.0.0/16 dev lo",
+         "-6 route add local 2001:db8:9::/64 dev lo",
+         "-6 route add local 2001:db8:a::/64 dev lo table main",
+         "-6 route add anycast 2001:db8:b::/64 dev mv1",
+         "-6 route add anycast 2001:db8:c::7 dev mv1 table main", "-6 route add throw 2001:db8:d::/48",
+         route6=("-6", "route", "save", "table", "all"), route=("-4", "route", "save", "table", "all"))
+
+
+def default6(via, proto, metric=1024, more=b""):
+    return saved.route(ipaddress.ip_address("::"), 0, via=via, oif=saved.INDEX, proto=proto,
+                       metric=metric, more=more)
+
+
+@pytest.mark.parametrize("protos", [(9, 9), (3, 9), (9, 3, 9)], ids=str)
+def test_several_routers(put_back, container, user1, base, place, protos):
+    """The kernel keeps a route of each router's advertisements, to the same destination and with the
+    same metric, and takes them from nobody else: they are nexthops of one."""
+    mtu = saved.attr(8, saved.attr(2, (1400).to_bytes(4, "little")))
+    expires = saved.attr(12, struct.pack("=IIiIIIII", 0, 0, 180000, 0, 0, 0, 0, 0))
+    there = [default6(f"fe80::{i + 1}", proto, more=mtu + expires + saved.attr(20, b"\1"))
+             for i, proto in enumerate(protos)]
+    # One of another metric stays by itself, and one that is there twice is there once.
+    there += [default6("fe80::9", 9, metric=1025), there[1]]
+    box = container(user1)
+    images = saved.images(f"{place}/images", base,
+                          route6=saved.MAGIC["route6"].to_bytes(4, "little") + b"".join(there))
+    said = put_back(images, box)
+    assert said.count("\n") >= 1
+    one, other = sorted((json.loads(r) for r in saved.routes(box) if '"default"' in r),
+                        key=lambda r: r["metric"])
+    assert [hop["gateway"] for hop in one["nexthops"]] == [f"fe80::{i + 1}" for i in
+                                                           range(len(protos))]
+    assert (one["metric"], one["pref"]) == (1024, "high")
+    assert one["metrics"] == [{"mtu": 1400}]
+    assert (other["metric"], other["gateway"]) == (1025, "fe80::9")
+    assert "expires" in box.ip("-6", "route", "show", "default", "metric", "1024")
 
 
 def test_all_tables(put_back, container, user1, source, base, place):
