@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <linux/if_ether.h>
 
@@ -16,6 +15,7 @@
 #include "common/log.h"
 #include "worker/apply_step.h"
 #include "worker/broker_client.h"
+#include "worker/dying.h"
 #include "worker/link_make.h"
 #include "worker/links.h"
 #include "worker/netstate.h"
@@ -132,24 +132,17 @@ static int give_nsid(struct applying *a, const struct plan_nsid *nsid, char text
 	return r == 0 && got != nsid->nsid ? -EPROTO : r;
 }
 
-/* The id of a namespace that is dying stays taken until it is gone, for up to a third of a second, and
- * longer where many are dying: one worker of the kernel's takes all down (cleanup_net() in
- * net/core/net_namespace.c). */
+/* The id of a namespace that is dying stays taken until it is gone. */
 static int apply_nsid(struct applying *a, const struct step *step)
 {
-	enum {
-		TRIES = 125
-	};
-	static const struct timespec pause = { .tv_nsec = 40 * 1000000L };
 	const struct plan_nsid *nsid = &a->plan->nsids[step->first];
 	char text[NL_TEXT_MAX] = "", what[256];
-	int r = -EEXIST;
+	unsigned int tries = 0;
+	int r;
 
-	for (int i = 0; i < TRIES && r == -EEXIST; i++) {
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
+	do {
 		r = give_nsid(a, nsid, text);
-	}
+	} while (r == -EEXIST && dying_wait(&tries));
 	if (r < 0) {
 		plan_describe(a->plan, step, what, sizeof(what));
 		return report_fail(a->report, r == -EPERM ? EXIT_REFUSED : EXIT_UNDONE,
@@ -222,6 +215,7 @@ static int apply_settle(struct applying *a, const struct step *step)
 	uint32_t flags = link->dev->flags & LINKS_SETTABLE;
 	struct link_change change = { .flags = &flags };
 	char text[NL_TEXT_MAX];
+	unsigned int tries = 0;
 	int r;
 
 	if (!there && !link->up_early)
@@ -231,7 +225,9 @@ static int apply_settle(struct applying *a, const struct step *step)
 		change.mtu = &link->dev->mtu;
 	if (link->set_address)
 		change.address = link->dev->address.data;
-	r = links_change(&a->target->nl, link->ifindex, &change, text);
+	do {
+		r = links_change(&a->target->nl, link->ifindex, &change, text);
+	} while (r == -EADDRINUSE && dying_wait(&tries));
 	if (r == 0)
 		return 0;
 	if (link->up_early)
@@ -287,6 +283,7 @@ static int apply_release(struct applying *a, const struct step *step)
 	_cleanup_free_ struct link_release *links = NULL;
 	_cleanup_free_ const struct plan_link **of = NULL;
 	char text[NL_TEXT_MAX];
+	unsigned int tries = 0;
 	size_t n, failed;
 	int r;
 
@@ -294,7 +291,15 @@ static int apply_release(struct applying *a, const struct step *step)
 	if (!list_made(a->plan, &links, &of, &n))
 		return report_fail(a->report, EXIT_UNDONE, "no memory to release the links");
 	a->released = true;
-	r = links_release(&a->target->nl, links, n, &failed, text);
+	for (;;) {
+		r = links_release(&a->target->nl, links, n, &failed, text);
+		if (r != -EADDRINUSE)
+			break;
+		/* Who is killed meanwhile leaves all of them in the group. */
+		apply_catch(a);
+		if (!dying_wait(&tries))
+			break;
+	}
 	return r == 0 ? 0 : fail_up(a, of[failed], r, text);
 }
 

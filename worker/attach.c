@@ -25,6 +25,7 @@
 #include "worker/attach_put.h"
 #include "worker/broker_client.h"
 #include "worker/detour.h"
+#include "worker/dying.h"
 #include "worker/interrupt.h"
 #include "worker/links.h"
 #include "worker/plan.h"
@@ -191,9 +192,13 @@ static int bring_up(const struct attaching *a, const struct attach_link *link)
 	const uint32_t flags = IFF_UP | IFF_MULTICAST;
 	const struct link_change change = { .flags = &flags };
 	char text[NL_TEXT_MAX];
+	unsigned int tries = 0;
 	int r;
 
-	r = links_change(nl_of(a), link->ifindex, &change, text);
+	/* The MAC address of a container that has just ended is taken until its namespace is gone. */
+	do {
+		r = links_change(nl_of(a), link->ifindex, &change, text);
+	} while (r == -EADDRINUSE && dying_wait(&tries));
 	if (r == -EADDRINUSE)
 		(void)snprintf(text, sizeof(text), "%s",
 			       "the parent or another macvlan on it has this MAC address, and is "

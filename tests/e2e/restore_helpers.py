@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -470,3 +471,18 @@ def written(stage):
             what.write(path)
         return path
     return write
+
+
+@contextlib.contextmanager
+def gone_later(host, name, box):
+    """Link @name of @host goes once @box has a macvlan, as one of a container that has just ended does
+    in the kernel's own time."""
+    def wait():
+        wait_until(lambda: any(link.get("linkinfo", {}).get("info_kind") == "macvlan"
+                               for link in box.links().values()), "a macvlan is made")
+        host.ip("link", "del", name)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    yield
+    thread.join()
+    assert name not in host.links()

@@ -9,7 +9,7 @@ import pytest
 from attach_helpers import (PLAN_GROUP, attach, heard, is_advertisement,  # noqa: F401
                             is_gratuitous_arp, listening, macvlans)
 from namespaces import wait_until
-from restore_helpers import assert_same, snapshot, sysctl
+from restore_helpers import assert_same, gone_later, snapshot, sysctl
 
 
 @pytest.fixture
@@ -281,6 +281,15 @@ def test_mac_is_taken(attach, container, user1, own_host):
     done = attach(box, "--parent", "par0", "--mac", mac, status=1)
     assert "cannot bring it up: EADDRINUSE" in done.said and "has this MAC address" in done.said
     assert macvlans(box) == {}
+
+
+def test_mac_is_taken_for_a_while(attach, container, user1, own_host):
+    mac = "02:00:00:00:00:77"
+    own_host.batch(f"link add old link par0 address {mac} up type macvlan mode bridge")
+    box = container(user1)
+    with gone_later(own_host, "old", box):
+        attach(box, "--parent", "par0", "--mac", mac)
+    assert macvlans(box)["eth0"]["address"] == mac
 
 
 def test_what_a_killed_run_left(attach, container, user1):

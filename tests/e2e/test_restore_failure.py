@@ -12,7 +12,7 @@ import namespaces
 from images import CONF4, CONF6, put
 from namespaces import wait_until
 from nlmsg import RTM_NEWNSID, attr, u32
-from restore_helpers import (PLAN_GROUP, assert_restored, assert_same, data,  # noqa: F401
+from restore_helpers import (PLAN_GROUP, assert_restored, assert_same, data, gone_later,  # noqa: F401
                              differences, lasting, relay, restore, snapshot, sysctl, written, x1)
 
 NUMBER = 12
@@ -98,6 +98,19 @@ def test_K5_address_is_taken(restore, container, user1, written, many, own_host,
     result = fails(restore, container(user1), written(many), own_host, 1)
     assert f"cannot bring macvlan mv{k} up" in result.said and "EADDRINUSE" in result.said
     assert "everything is as it was" in result.said
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_K5_address_is_taken_for_a_while(restore, container, user1, written, many, own_host, early):
+    """Also where the link has to be up before the others, for the sake of its own MTU of IPv6."""
+    if early:
+        put(many["mv5"].conf6, CONF6, mtu=1400)
+    own_host.batch(f"link add old link par0 address {many['mv5'].address.hex(':')} up type macvlan "
+                   "mode bridge")
+    box, path = container(user1), written(many)
+    with gone_later(own_host, "old", box):
+        restore(box, path)
+    assert_restored(box, path, own_host)
 
 
 @pytest.mark.parametrize("k", PLACES)
