@@ -83,8 +83,9 @@ static int take(int c, int index, struct options *options, struct report *report
 	case 'p':
 		if (strcmp(optarg, "0") == 0)
 			return report_fail(report, EXIT_USAGE_,
-					   "--pid 0: that is said of a container that does not "
-					   "run");
+					   "--pid 0: not a number within 1..%d: a container "
+					   "that does not run has no process",
+					   INT32_MAX);
 		status = parse_number("--pid", optarg, INT32_MAX, &number, report);
 		options->target.pid = status ? 0 : (pid_t)number;
 		break;
