@@ -98,9 +98,9 @@ def test_a_limit_that_would_not_hold_is_refused(run_broker, user1, conf, option)
 
 @pytest.mark.parametrize("who", ["{user}", "@{user}"])
 def test_Q2_who_cannot_be_looked_up_is_not_missing(run_broker, user1, conf, who):
-    """With the file open there is no descriptor left for NSS."""
+    """With the file and its directory open there is no descriptor left for NSS."""
     path = conf("[rule a]\nuser = " + who.format(user=user1.name) + "\nparent = par0\n")
     done = run_broker("spawn", "--policy", path, "--", "true", env=user1.sudo_env(),
-                      prefix=("prlimit", "--nofile=4:4", "--"))
+                      prefix=("prlimit", "--nofile=5:5", "--"))
     assert done.returncode == 78
     assert f"{path}:2: cannot look up '" in done.stderr and "': EMFILE" in done.stderr
