@@ -298,8 +298,11 @@ def test_X1_the_limit_is_there_at_the_end_of_a_flood(service, user1, flood):
         """Some of them may be in the queue still, and in the way."""
         s = svc.session(user1, find=False)
         try:
-            return s.hello().error == 0
+            assert s.hello().error == 0
+            s.close()
+            return True
         except (Ended, BrokenPipeError):
             s.expect_audit = False
             return False
-    wait_until(served, "none is left")
+    wait_until(served, "there is room again")
+    wait_until(lambda: not children_of(svc.pid), "none is left")
