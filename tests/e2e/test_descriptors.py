@@ -181,6 +181,18 @@ def test_D6_cycle_of_sockets(session, pb):
     closes(s, before)
 
 
+@pytest.mark.parametrize("what", [
+    "[os.mkfifo(p := f'/tmp/netcr-fifo-{os.getpid()}'), os.open(p, os.O_RDWR), os.unlink(p)][1]",
+    "os.openpty()[0]", "os.openpty()[1]"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_D7_what_may_keep_one_waiting(session, container, user1, what, place):
+    """Nothing is asked of it that could: it is no namespace, and no socket."""
+    s = session()
+    fds = s.target_fds(container(user1))
+    fds[place] = s.agent.evaluate(what)
+    refuse(s, fds)
+
+
 def test_D8_closed_after_sending(bound):
     """Session.bind() has closed the agent's, so this is the broker's own."""
     s, box = bound
